@@ -1,0 +1,21 @@
+//! The pure heart: words, rules and judgement. Nothing here reads a file, a socket, a clock or the
+//! environment, and nothing here knows any other module of the program.
+
+pub mod chain;
+pub mod command;
+pub mod credential;
+pub mod damage;
+pub mod diagnosis;
+pub mod expectation;
+pub mod fingerprint;
+pub mod inert;
+pub mod judge;
+pub mod key;
+pub mod layer;
+pub mod mask;
+pub mod outcome;
+pub mod place;
+pub mod reading;
+pub mod secret;
+pub mod snapshot;
+pub mod verdict;

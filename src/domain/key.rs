@@ -1,0 +1,57 @@
+//! What may be known of a distinct key outside the places that hold it.
+
+use crate::domain::{damage::Flag, fingerprint::Fingerprint};
+
+/// The secret-free facts of one distinct value. Made once, where the secret is interned; two keys
+/// are the same exactly when their fingerprints are equal on all 256 bits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    /// In memory only, for comparison; see `exported` for what may be written.
+    pub fingerprint: Fingerprint,
+    /// `keyfp1:…`; `None` for an opaque value without a team key (SECURITY F3).
+    pub exported: Option<String>,
+    /// What people compare: `K7QM2-XPDR4`, or the tag of this run for an opaque value (`≡1`).
+    pub shown: String,
+    /// The tag of this run, for an opaque value.
+    pub tag: Option<String>,
+    /// Made by [`crate::domain::mask::mask`].
+    pub mask: String,
+    /// Exact length, for a recognised key.
+    pub length: Option<usize>,
+    /// Bucket of the length, for an opaque value.
+    pub length_bucket: Option<&'static str>,
+    /// Name of the format, `provider/type`.
+    pub shape: Option<String>,
+    /// Id of the provider whose format it is.
+    pub provider: Option<String>,
+    /// Lengths that its format has, for the message of a truncated key.
+    pub expected_lengths: Vec<usize>,
+    /// Damage, in fixed order.
+    pub flags: Vec<Flag>,
+    /// The key that was meant, when the damage is only around it: fingerprint, exported form and
+    /// what is shown of it.
+    pub repaired: Option<Repaired>,
+}
+
+/// The key inside a damaged value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repaired {
+    /// For comparison.
+    pub fingerprint: Fingerprint,
+    /// What may be written, when it is recognised.
+    pub exported: Option<String>,
+    /// Its mask.
+    pub mask: String,
+}
+
+impl Key {
+    /// The value cannot be what was meant.
+    pub fn is_damaged(&self) -> bool {
+        !self.flags.is_empty()
+    }
+
+    /// What a person compares at a glance: mask and fingerprint.
+    pub fn label(&self) -> String {
+        format!("{} {}", self.mask, self.shown)
+    }
+}

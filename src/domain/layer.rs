@@ -1,0 +1,94 @@
+//! What is known of a layer before it is read.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of layers that are built. A new kind is one line here and one reader in `layers`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LayerKind {
+    /// A `.env`-style file.
+    Dotenv,
+    /// The environment that stalekey itself was started with.
+    Shell,
+    /// A file that a shell or a login reads: `~/.bashrc`, `~/.zshrc`, `/etc/environment`.
+    ShellFile,
+    /// The compose files of a service.
+    Compose,
+    /// An exported variable list of a CI platform.
+    Ci,
+    /// Running processes.
+    Process,
+}
+
+impl LayerKind {
+    /// The name used in the inventory and on every screen.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Dotenv => "dotenv",
+            Self::Shell => "shell",
+            Self::ShellFile => "shell-file",
+            Self::Compose => "compose",
+            Self::Ci => "ci",
+            Self::Process => "process",
+        }
+    }
+
+    /// Whether a row of this kind is something that runs (and so can be older than its source).
+    pub const fn is_running(self) -> bool {
+        matches!(self, Self::Process)
+    }
+}
+
+impl fmt::Display for LayerKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// What the inventory says of a layer, as far as the judgement needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerFacts {
+    /// Unique name.
+    pub name: String,
+    /// The environment it belongs to.
+    pub environment: String,
+    /// Its kind.
+    pub kind: LayerKind,
+    /// Name of the layer it takes its value from.
+    pub source: Option<String>,
+    /// It need not hold its credentials.
+    pub optional: bool,
+    /// The command that makes it take a new value.
+    pub restart: Option<String>,
+    /// Who owns it.
+    pub owner: Option<String>,
+}
+
+/// Tells rows of one layer apart.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Instance {
+    /// A process.
+    Pid(u32),
+    /// A service of a compose project.
+    Service(String),
+    /// A scope of a CI platform, e.g. `production`.
+    Scope(String),
+    /// A container.
+    Container(String),
+    /// A pod.
+    Pod(String),
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pid(pid) => write!(formatter, "pid {pid}"),
+            Self::Service(name) | Self::Scope(name) | Self::Container(name) | Self::Pod(name) => {
+                formatter.write_str(name)
+            }
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What the answer to a probe means.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The meaning of one probe's answer. A 401 alone is never `Dead`: the provider's file decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Accepted.
+    Alive,
+    /// Authenticated; lacks a scope or permission.
+    AliveRestricted,
+    /// Authenticated; billing or quota stops it.
+    AliveNoQuota,
+    /// Authenticated; throttled now.
+    AliveRateLimited,
+    /// Unknown, revoked, expired or mangled.
+    Dead,
+    /// The account or organisation is disabled; a rotation does not help.
+    AccountDisabled,
+    /// No credential reached the server.
+    Missing,
+    /// Valid key, wrong organisation header.
+    WrongOrg,
+    /// Valid key, wrong project header.
+    WrongProject,
+    /// Valid key, wrong regional host.
+    WrongRegion,
+    /// The URL does not fit; the key was not judged.
+    WrongEndpoint,
+    /// A network rule stopped the request.
+    BlockedIp,
+    /// A rule on countries stopped the request.
+    BlockedRegion,
+    /// A firewall or portal answered.
+    Blocked,
+    /// The endpoint answers without any credential, so its answer proves nothing.
+    PublicEndpoint,
+    /// The value cannot stand in a header; nothing was sent.
+    Unsendable,
+    /// No answer came back.
+    Unreachable,
+    /// The provider is in trouble; ask again later.
+    UnknownRetry,
+    /// The answer is not known to this version.
+    Unknown,
+    /// Nothing was asked.
+    NotProbed,
+}
+
+impl Outcome {
+    /// The word of the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alive => "alive",
+            Self::AliveRestricted => "alive_restricted",
+            Self::AliveNoQuota => "alive_no_quota",
+            Self::AliveRateLimited => "alive_rate_limited",
+            Self::Dead => "dead",
+            Self::AccountDisabled => "account_disabled",
+            Self::Missing => "missing",
+            Self::WrongOrg => "wrong_org",
+            Self::WrongProject => "wrong_project",
+            Self::WrongRegion => "wrong_region",
+            Self::WrongEndpoint => "wrong_endpoint",
+            Self::BlockedIp => "blocked_ip",
+            Self::BlockedRegion => "blocked_region",
+            Self::Blocked => "blocked",
+            Self::PublicEndpoint => "public_endpoint",
+            Self::Unsendable => "unsendable",
+            Self::Unreachable => "unreachable",
+            Self::UnknownRetry => "unknown_retry",
+            Self::Unknown => "unknown",
+            Self::NotProbed => "not_probed",
+        }
+    }
+
+    /// The provider accepts this key, whatever else it says.
+    pub const fn accepted(self) -> bool {
+        matches!(
+            self,
+            Self::Alive | Self::AliveRestricted | Self::AliveNoQuota | Self::AliveRateLimited
+        )
+    }
+
+    /// The provider refuses this key as this layer would send it.
+    pub const fn refused(self) -> bool {
+        matches!(
+            self,
+            Self::Dead
+                | Self::AccountDisabled
+                | Self::WrongOrg
+                | Self::WrongProject
+                | Self::WrongRegion
+        )
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// Why there is an outcome without a classified answer. Closed, so no library text can slip in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeReason {
+    /// `--offline`.
+    Offline,
+    /// The credential names no provider.
+    NoProvider,
+    /// The provider's file has no probe, or the inventory gives no endpoint for it.
+    NoEndpoint,
+    /// The value is damaged or a placeholder (SECURITY H3, H6).
+    DamagedValue,
+    /// The value has another provider's format (SECURITY H3).
+    OtherProvidersKey,
+    /// The layer sends it to a base URL that the inventory does not name.
+    OtherEndpoint,
+    /// The effect is not trusted.
+    Untrusted,
+    /// The host refused `stop_after_refusals` keys in a row (SECURITY H9).
+    StoppedAfterRefusals,
+    /// The host asked to wait.
+    Waiting,
+    /// Not asked yet in this pass.
+    Pending,
+    /// The host name does not resolve.
+    Dns,
+    /// Nothing listens there.
+    ConnectionRefused,
+    /// The connection broke.
+    ConnectionReset,
+    /// No answer in time.
+    TimedOut,
+    /// The certificate or the TLS handshake failed.
+    Tls,
+    /// The proxy refused.
+    Proxy,
+    /// Another failure below HTTP.
+    Transport,
+}
+
+impl ProbeReason {
+    /// One short sentence fragment for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Offline => "not probed: offline",
+            Self::NoProvider => "not probed: the credential names no provider",
+            Self::NoEndpoint => "not probed: the inventory names no endpoint",
+            Self::DamagedValue => "not sent: the value is damaged",
+            Self::OtherProvidersKey => "not sent: this is another provider's key",
+            Self::OtherEndpoint => {
+                "not sent: the layer uses a base URL the inventory does not name"
+            }
+            Self::Untrusted => "not sent: the inventory is not trusted",
+            Self::StoppedAfterRefusals => "not sent: the host refused too many keys in a row",
+            Self::Waiting => "not sent: the host asked to wait",
+            Self::Pending => "not asked yet",
+            Self::Dns => "the host name does not resolve",
+            Self::ConnectionRefused => "connection refused",
+            Self::ConnectionReset => "the connection broke",
+            Self::TimedOut => "no answer in time",
+            Self::Tls => "TLS failed",
+            Self::Proxy => "the proxy refused",
+            Self::Transport => "the request failed",
+        }
+    }
+}
+
+/// The result of one probe, free of secrets and of any text from the answer's body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeResult {
+    /// What it means.
+    pub outcome: Outcome,
+    /// HTTP status, when an answer came.
+    pub status: Option<u16>,
+    /// The provider's own code, from a closed set in its file (`invalid_api_key`).
+    pub code: Option<String>,
+    /// Why there was no answer, or no request.
+    pub reason: Option<ProbeReason>,
+    /// The meaning in the provider file's words, for people; never the provider's own sentence.
+    pub meaning: Option<String>,
+    /// What to do, in the provider file's words.
+    pub advice: Option<String>,
+    /// The URL that was asked, without anything secret; `None` when nothing was planned.
+    pub endpoint: Option<String>,
+    /// Time to the answer in milliseconds.
+    pub latency_ms: Option<u64>,
+    /// When the answer came.
+    pub checked_at: Option<Timestamp>,
+    /// When the host may be asked again.
+    pub retry_at: Option<Timestamp>,
+    /// Models of the credential that the key cannot see, when the list was read.
+    pub missing_models: Vec<String>,
+}
+
+impl ProbeResult {
+    /// Nothing was sent, for `reason`.
+    pub fn not_probed(reason: ProbeReason) -> Self {
+        let outcome = match reason {
+            ProbeReason::DamagedValue => Outcome::Unsendable,
+            _ => Outcome::NotProbed,
+        };
+        Self::without_answer(outcome, reason)
+    }
+
+    /// Something was sent, and no answer came back.
+    pub fn unreachable(reason: ProbeReason) -> Self {
+        Self::without_answer(Outcome::Unreachable, reason)
+    }
+
+    fn without_answer(outcome: Outcome, reason: ProbeReason) -> Self {
+        Self {
+            outcome,
+            status: None,
+            code: None,
+            reason: Some(reason),
+            meaning: None,
+            advice: None,
+            endpoint: None,
+            latency_ms: None,
+            checked_at: None,
+            retry_at: None,
+            missing_models: Vec::new(),
+        }
+    }
+}

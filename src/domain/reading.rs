@@ -1,0 +1,435 @@
+//! What one layer yields for one credential.
+//!
+//! Everything here is generic over the value: readers produce [`SecretValue`]s, the engine interns
+//! them and goes on with secret-free [`Key`]s. The type says which side of that border a reading
+//! is on.
+//!
+//! [`SecretValue`]: crate::domain::secret::SecretValue
+//! [`Key`]: crate::domain::key::Key
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{
+    layer::{Instance, LayerKind},
+    place::{Place, Position},
+};
+
+/// What one assignment gives the consumer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Yield<V> {
+    /// These bytes; possibly none, which is *empty* and still wins in most readers.
+    Value(V),
+    /// The name stands there, and the consumer ends up without a value (`NAME` alone, `unset`).
+    Unset,
+    /// The consumer's own environment decides; the name is passed through.
+    Inherited,
+    /// There is a value that cannot be known from here.
+    Opaque(OpaqueReason),
+}
+
+impl<V> Yield<V> {
+    /// Changes the type of the value and nothing else.
+    pub fn map<W>(self, change: &mut impl FnMut(V) -> W) -> Yield<W> {
+        match self {
+            Self::Value(value) => Yield::Value(change(value)),
+            Self::Unset => Yield::Unset,
+            Self::Inherited => Yield::Inherited,
+            Self::Opaque(reason) => Yield::Opaque(reason),
+        }
+    }
+}
+
+/// Which part of a layer an occurrence belongs to; decides how its winning or losing is explained.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// An assignment in the layer's own file.
+    File,
+    /// `environment:` of a compose service.
+    ComposeEnvironment,
+    /// A file named by `env_file:`.
+    ComposeEnvFile,
+    /// The compose project's `.env`, used for interpolation.
+    ComposeDotenv,
+    /// The environment of this shell (interpolation, pass-through).
+    ShellEnvironment,
+    /// A scope of a CI platform.
+    CiScope(String),
+    /// The environment a process was launched with.
+    LaunchEnvironment,
+}
+
+/// One assignment inside a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence<V> {
+    /// The variable it assigns.
+    pub variable: String,
+    /// Where the value stands.
+    pub place: Place,
+    /// Which part of the layer it belongs to.
+    pub origin: Origin,
+    /// What it gives.
+    pub yields: Yield<V>,
+    /// It decides what the consumer sees for this variable, by the consumer's own rules. At most
+    /// one occurrence of a variable wins.
+    pub wins: bool,
+}
+
+impl<V> Occurrence<V> {
+    /// An occurrence that loses until its reader says otherwise.
+    pub fn new(variable: impl Into<String>, position: Position, yields: Yield<V>) -> Self {
+        Self {
+            variable: variable.into(),
+            place: Place::at(position),
+            origin: Origin::File,
+            yields,
+            wins: false,
+        }
+    }
+
+    /// Changes the type of the value and nothing else.
+    pub fn map<W>(self, change: &mut impl FnMut(V) -> W) -> Occurrence<W> {
+        Occurrence {
+            variable: self.variable,
+            place: self.place,
+            origin: self.origin,
+            yields: self.yields.map(change),
+            wins: self.wins,
+        }
+    }
+}
+
+/// Why a value is present but unknowable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OpaqueReason {
+    /// The platform never gives the value back.
+    WriteOnly,
+    /// Only running a command would tell (`$(…)`, backticks, `read`).
+    Dynamic,
+    /// Set inside `if`, `case`, a function, a loop or after `&&`.
+    Conditional,
+    /// The effect that would read it is not trusted.
+    Untrusted,
+    /// The process was launched without it; it may load a file by itself.
+    NotInLaunchEnvironment,
+    /// The process has overwritten its environment block.
+    Erased,
+    /// The value is a reference that another tool resolves (`op://…`, a file variable).
+    Reference,
+    /// The platform hides or masks the value in its export.
+    Hidden,
+}
+
+impl OpaqueReason {
+    /// One short sentence fragment for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::WriteOnly => "the platform never gives the value back",
+            Self::Dynamic => "only running a command would tell the value",
+            Self::Conditional => "set only under a condition",
+            Self::Untrusted => "not read: the inventory is not trusted",
+            Self::NotInLaunchEnvironment => {
+                "not in the environment the process was launched with; it may load a file by itself"
+            }
+            Self::Erased => "the process has overwritten its environment block",
+            Self::Reference => "a reference that another tool resolves",
+            Self::Hidden => "the platform hides the value in its export",
+        }
+    }
+}
+
+/// Why a value is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingReason {
+    /// The whole place was read and does not define it.
+    NotDefined,
+    /// The named file does not exist.
+    FileAbsent,
+    /// No process matches.
+    NotRunning,
+}
+
+impl MissingReason {
+    /// One short sentence fragment for people.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::NotDefined => "not defined here",
+            Self::FileAbsent => "the file does not exist",
+            Self::NotRunning => "no process matches",
+        }
+    }
+}
+
+/// Why a layer could not be read. The words are ours; no library's text is kept (SECURITY P4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// The class of the failure.
+    pub kind: UnreadableKind,
+    /// What exactly, and what to do; a fixed sentence, or one built from inert names.
+    pub detail: String,
+    /// Where, when it is known.
+    pub place: Option<Place>,
+}
+
+impl Unreadable {
+    /// A failure without a place.
+    pub fn new(kind: UnreadableKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), place: None }
+    }
+
+    /// The same failure at a place.
+    #[must_use]
+    pub fn at(self, place: Place) -> Self {
+        Self { place: Some(place), ..self }
+    }
+}
+
+/// Classes of failures to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnreadableKind {
+    /// A directory, FIFO, device or socket (SECURITY R1).
+    NotAFile,
+    /// Larger than the cap (SECURITY R1).
+    TooLarge,
+    /// The user may not read it.
+    NoPermission,
+    /// The file changed while it was read.
+    Changed,
+    /// The consumer's own reader refuses the file and loads nothing.
+    Refused,
+    /// The file has another format than the layer says.
+    WrongFormat,
+    /// No end in time (SECURITY R5).
+    TimedOut,
+    /// This system cannot show it.
+    Unsupported,
+    /// Any other failure of the system.
+    System,
+}
+
+/// What one layer yields for one credential: the deciding value, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State<V> {
+    /// The consumer would see these bytes.
+    Found(V),
+    /// Defined, zero bytes.
+    Empty,
+    /// Not there.
+    Missing(MissingReason),
+    /// Reading failed.
+    Unreadable(Unreadable),
+    /// Present but unknowable.
+    Opaque(OpaqueReason),
+}
+
+impl<V> State<V> {
+    /// The word of the contract.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Found(_) => "found",
+            Self::Empty => "empty",
+            Self::Missing(_) => "missing",
+            Self::Unreadable(_) => "unreadable",
+            Self::Opaque(_) => "opaque",
+        }
+    }
+
+    /// The value, when it is known.
+    pub const fn found(&self) -> Option<&V> {
+        match self {
+            Self::Found(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Changes the type of the value and nothing else.
+    pub fn map<W>(self, change: &mut impl FnMut(V) -> W) -> State<W> {
+        match self {
+            Self::Found(value) => State::Found(change(value)),
+            Self::Empty => State::Empty,
+            Self::Missing(reason) => State::Missing(reason),
+            Self::Unreadable(why) => State::Unreadable(why),
+            Self::Opaque(reason) => State::Opaque(reason),
+        }
+    }
+}
+
+/// How strong the evidence of a reading is, weakest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rank {
+    /// Started, or created, before its source changed.
+    Inferred,
+    /// Files, compose, exports: what a start would take.
+    Configured,
+    /// Which known keys occur in writable memory.
+    Memory,
+    /// What the process was launched with.
+    Launch,
+    /// The environment as the process sees it now.
+    Live,
+    /// What the process sends.
+    Sent,
+}
+
+impl Rank {
+    /// The word of the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Inferred => "inferred",
+            Self::Configured => "configured",
+            Self::Memory => "memory",
+            Self::Launch => "launch",
+            Self::Live => "live",
+            Self::Sent => "sent",
+        }
+    }
+
+    /// How a sentence about the row begins: "launched with the old key".
+    pub const fn wording(self) -> &'static str {
+        match self {
+            Self::Inferred => "likely has",
+            Self::Configured => "would load",
+            Self::Memory => "has in memory",
+            Self::Launch => "launched with",
+            Self::Live => "holds now",
+            Self::Sent => "is sending",
+        }
+    }
+}
+
+/// What is known of the process behind a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProcessFacts {
+    /// Its id.
+    pub pid: u32,
+    /// The user it runs as (name, or number when there is no name).
+    pub user: String,
+    /// The program, inert.
+    pub program: String,
+    /// Id of the container it runs in, when it does.
+    pub container: Option<String>,
+    /// Pid of the oldest ancestor of the same program: the one whose environment was inherited.
+    pub oldest_ancestor: Option<u32>,
+}
+
+/// What supports a reading. Times are of the place that decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Evidence {
+    /// Content last written (mtime).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modified_at: Option<Timestamp>,
+    /// File last replaced or changed in any way (ctime).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_at: Option<Timestamp>,
+    /// The process, or the oldest ancestor of the same program, started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
+    /// A platform says that the value was updated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub updated_at: Option<Timestamp>,
+    /// The reader that was applied, e.g. `python-dotenv`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader: Option<String>,
+    /// The process behind the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub process: Option<ProcessFacts>,
+    /// Paths that were read and decide this reading; they are watched.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
+}
+
+impl Evidence {
+    /// When the place last changed, by the best time there is.
+    pub fn changed(&self) -> Option<Timestamp> {
+        self.updated_at.or(self.modified_at)
+    }
+}
+
+/// What the layer's own companion variables say about the request; none of it is secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestContext {
+    /// Value of the organisation variable.
+    pub organisation: Option<String>,
+    /// Value of the project variable.
+    pub project: Option<String>,
+    /// Value of the base URL variable: shown and diagnosed, never contacted (SECURITY T1).
+    pub base_url: Option<String>,
+    /// The name of that variable.
+    pub base_url_variable: Option<String>,
+}
+
+/// Something a reader noticed that does not change the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where.
+    pub place: Place,
+    /// What, in a fixed sentence.
+    pub text: &'static str,
+}
+
+/// What one layer (one instance of it) yields for one credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading<V> {
+    /// Name of the layer.
+    pub layer: String,
+    /// Its environment.
+    pub environment: String,
+    /// Its kind.
+    pub kind: LayerKind,
+    /// Id of the credential.
+    pub credential: String,
+    /// The other machine it was read on.
+    pub host: Option<String>,
+    /// Tells rows of one layer apart.
+    pub instance: Option<Instance>,
+    /// The variable that decided.
+    pub variable: Option<String>,
+    /// The deciding value, or why there is none.
+    pub state: State<V>,
+    /// Where the deciding value stands, or the place that was looked at.
+    pub place: Option<Place>,
+    /// Every assignment of the credential's variables, in the order of the place.
+    pub occurrences: Vec<Occurrence<V>>,
+    /// Names in the same place that look like a misspelt variable of the credential.
+    pub near_misses: Vec<String>,
+    /// What the reader noticed.
+    pub problems: Vec<Problem>,
+    /// How strong the evidence is.
+    pub rank: Rank,
+    /// What supports it.
+    pub evidence: Evidence,
+    /// What the companion variables say.
+    pub context: RequestContext,
+}
+
+impl<V> Reading<V> {
+    /// Changes the type of the values and nothing else.
+    pub fn map<W>(self, mut change: impl FnMut(V) -> W) -> Reading<W> {
+        Reading {
+            layer: self.layer,
+            environment: self.environment,
+            kind: self.kind,
+            credential: self.credential,
+            host: self.host,
+            instance: self.instance,
+            variable: self.variable,
+            state: self.state.map(&mut change),
+            place: self.place,
+            occurrences: self
+                .occurrences
+                .into_iter()
+                .map(|occurrence| occurrence.map(&mut change))
+                .collect(),
+            near_misses: self.near_misses,
+            problems: self.problems,
+            rank: self.rank,
+            evidence: self.evidence,
+            context: self.context,
+        }
+    }
+}

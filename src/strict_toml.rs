@@ -1,0 +1,1 @@
+//! The one way a TOML file of ours is read: strictly, with every mistake at once, each at its place.
