@@ -1,6 +1,7 @@
 //! The pure heart: words, rules and judgement. Nothing here reads a file, a socket, a clock or the
 //! environment, and nothing here knows any other module of the program.
 
+pub mod age;
 pub mod chain;
 pub mod command;
 pub mod credential;

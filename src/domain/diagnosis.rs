@@ -1,7 +1,45 @@
-//! Numbered findings, each with evidence and a fix. A new diagnosis is one file and one line in
-//! [`REGISTRY`].
+//! Numbered findings, each with evidence and a fix.
+//!
+//! A new diagnosis is one file below `diagnosis/`, one page below `assets/diagnoses/` and one line
+//! in [`REGISTRY`]. The ranges: SK1xx a stale value wins by precedence; SK2xx the file is right and
+//! the running thing is old; SK3xx the value is damaged; SK4xx the key is fine and the context is
+//! wrong; SK5xx the layer could not be judged; SK6xx hygiene.
+
+mod scene;
+mod sk101;
+mod sk102;
+mod sk103;
+mod sk104;
+mod sk106;
+mod sk201;
+mod sk206;
+mod sk213;
+mod sk301;
+mod sk302;
+mod sk303;
+mod sk304;
+mod sk305;
+mod sk306;
+mod sk308;
+mod sk309;
+mod sk310;
+mod sk401;
+mod sk402;
+mod sk403;
+mod sk404;
+mod sk406;
+mod sk407;
+mod sk411;
+mod sk501;
+mod sk502;
+mod sk503;
+mod sk504;
+mod sk505;
+mod sk601;
 
 use serde::{Deserialize, Serialize};
+
+pub use scene::Scene;
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,6 +73,18 @@ pub struct Fix {
     pub command: Option<String>,
 }
 
+impl Fix {
+    /// A fix that no single command does.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { text: text.into(), command: None }
+    }
+
+    /// A fix that this command does.
+    pub fn command(text: impl Into<String>, command: impl Into<String>) -> Self {
+        Self { text: text.into(), command: Some(command.into()) }
+    }
+}
+
 /// A diagnosis that holds for some rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -50,4 +100,96 @@ pub struct Finding {
     pub restart_helps: Option<bool>,
     /// What ends it.
     pub fixes: Vec<Fix>,
+}
+
+/// What a diagnosis is, apart from the cases in which it holds.
+pub struct Diagnosis {
+    /// `SK201`.
+    pub code: &'static str,
+    /// A short name: "process older than its file".
+    pub title: &'static str,
+    /// The page that `stalekey explain` prints.
+    pub page: &'static str,
+    /// Finds the cases.
+    detect: fn(&Scene<'_>) -> Vec<Finding>,
+}
+
+/// Builds a [`Diagnosis`] from the file of the same name and its page.
+macro_rules! registry {
+    ($($module:ident $code:literal $title:literal;)*) => {
+        &[$(Diagnosis {
+            code: $code,
+            title: $title,
+            page: include_str!(concat!("../../assets/diagnoses/", $code, ".md")),
+            detect: $module::detect,
+        }),*]
+    };
+}
+
+/// Every diagnosis, by code.
+pub static REGISTRY: &[Diagnosis] = registry! {
+    sk101 "SK101" "the shell's export shadows the file";
+    sk102 "SK102" "an empty variable shadows a good value";
+    sk103 "SK103" "the shell overrides compose's interpolation";
+    sk104 "SK104" "environment: beats env_file:";
+    sk106 "SK106" "the variable is defined more than once";
+    sk201 "SK201" "the process is older than its source";
+    sk206 "SK206" "the container must be recreated";
+    sk213 "SK213" "the layer itself was not updated";
+    sk301 "SK301" "literal quotes in the value";
+    sk302 "SK302" "a carriage return in the value";
+    sk303 "SK303" "a newline in the value";
+    sk304 "SK304" "a space before or after the value";
+    sk305 "SK305" "the variable is empty";
+    sk306 "SK306" "the wrong thing was pasted";
+    sk308 "SK308" "a name that is almost right";
+    sk309 "SK309" "an invisible character in the value";
+    sk310 "SK310" "the key is cut short";
+    sk401 "SK401" "the base URL points elsewhere";
+    sk402 "SK402" "wrong organisation or project";
+    sk403 "SK403" "the key is restricted";
+    sk404 "SK404" "no quota left";
+    sk406 "SK406" "something else answered";
+    sk407 "SK407" "wrong regional host";
+    sk411 "SK411" "the expected key itself is refused";
+    sk501 "SK501" "the layer could not be read";
+    sk502 "SK502" "no permission to read the layer";
+    sk503 "SK503" "the value cannot be known from here";
+    sk504 "SK504" "the provider could not be asked";
+    sk505 "SK505" "nothing runs";
+    sk601 "SK601" "one key in several environments";
+};
+
+/// The diagnosis with this code, in any case.
+pub fn find(code: &str) -> Option<&'static Diagnosis> {
+    REGISTRY.iter().find(|diagnosis| diagnosis.code.eq_ignore_ascii_case(code))
+}
+
+/// All findings of a scene: the most severe first, then by code, then by row.
+pub fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> =
+        REGISTRY.iter().flat_map(|diagnosis| (diagnosis.detect)(scene)).collect();
+    findings.sort_by(|left, right| {
+        (left.severity, left.code, &left.rows).cmp(&(right.severity, right.code, &right.rows))
+    });
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_sorted_and_have_pages_that_say_what_to_do() {
+        assert!(REGISTRY.windows(2).all(|pair| pair[0].code < pair[1].code));
+        for diagnosis in REGISTRY {
+            let page = diagnosis.page;
+            assert!(page.starts_with(&format!("# {} ", diagnosis.code)), "{}", diagnosis.code);
+            for part in ["## What it means", "## How it is found", "## What ends it"] {
+                assert!(page.contains(part), "{} lacks `{part}`", diagnosis.code);
+            }
+        }
+        assert_eq!(find("sk201").map(|diagnosis| diagnosis.code), Some("SK201"));
+        assert!(find("SK999").is_none());
+    }
 }

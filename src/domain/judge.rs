@@ -1,1 +1,349 @@
-//! judge
+//! The judgement: readings and outcomes in, rows, findings and chains out. Pure.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    age::{age, span},
+    chain::{self, Chain},
+    credential::CredentialFacts,
+    diagnosis::{self, Finding, Scene},
+    expectation::{Answered, Candidates, Wish},
+    key::Key,
+    layer::LayerFacts,
+    outcome::{Outcome, ProbeReason, ProbeResult},
+    reading::{MissingReason, OpaqueReason, Rank, Reading, State},
+    snapshot::{Expected, ExpectedBy, Row, RowIdentity},
+    verdict::{Certainty, Verdict},
+};
+
+/// A start within this many seconds of a change is "the same moment": it proves nothing.
+const SAME_MOMENT_SECONDS: i64 = 2;
+
+/// Everything the judgement sees.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// The layers of the inventory, in its order.
+    pub layers: Vec<LayerFacts>,
+    /// The credentials of the inventory, in its order.
+    pub credentials: Vec<CredentialFacts>,
+    /// The environments of the inventory, in its order.
+    pub environments: Vec<String>,
+    /// What the layers yield.
+    pub readings: Vec<Reading<Key>>,
+    /// What the provider says of each reading's key; as many as there are readings.
+    pub probes: Vec<ProbeResult>,
+    /// Which keys are wanted.
+    pub wishes: Vec<Wish>,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// The answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Judgement {
+    /// Rows, in the order of the inventory: environments, credentials, layers.
+    pub rows: Vec<Row>,
+    /// Findings over the rows.
+    pub findings: Vec<Finding>,
+    /// Chains over the rows.
+    pub chains: Vec<Chain>,
+}
+
+/// Judges everything.
+pub fn judge(question: &Question) -> Judgement {
+    let layers: HashMap<&str, &LayerFacts> =
+        question.layers.iter().map(|layer| (layer.name.as_str(), layer)).collect();
+    let groups = Groups::of(question);
+    let mut rows: Vec<Row> = question
+        .readings
+        .iter()
+        .zip(&question.probes)
+        .map(|(reading, probe)| {
+            let layer = layers.get(reading.layer.as_str()).copied();
+            row(question, &groups, reading, probe, layer)
+        })
+        .collect();
+    sort_rows(&mut rows, question);
+    let chains = chain::chains(&rows);
+    let scene = Scene::new(&rows, &question.credentials, question.now);
+    let findings = diagnosis::detect(&scene);
+    for (index, finding) in findings.iter().enumerate() {
+        for row in &finding.rows {
+            rows[*row].findings.push(index);
+        }
+    }
+    Judgement { rows, findings, chains }
+}
+
+/// What holds for all rows of one (environment, credential).
+struct Groups(HashMap<(String, String), Group>);
+
+struct Group {
+    expected: Option<Expected>,
+    expected_accepted: bool,
+    pending: bool,
+    keys_differ: bool,
+}
+
+impl Groups {
+    fn of(question: &Question) -> Self {
+        let mut groups = HashMap::new();
+        let mut by_credential: HashMap<&str, Vec<Answered>> = HashMap::new();
+        for answered in question.readings.iter().zip(&question.probes) {
+            by_credential.entry(&answered.0.credential).or_default().push(answered);
+        }
+        for (credential, answered) in &by_credential {
+            let mut environments: Vec<&str> =
+                answered.iter().map(|(reading, _)| reading.environment.as_str()).collect();
+            environments.sort_unstable();
+            environments.dedup();
+            for environment in environments {
+                let candidates = Candidates { environment, credential, answered };
+                let expected = candidates.expected(&question.wishes);
+                let mut keys: Vec<_> = answered
+                    .iter()
+                    .filter(|(reading, _)| reading.environment == environment)
+                    .filter_map(|(reading, _)| reading.state.found())
+                    .map(|key| key.fingerprint)
+                    .collect();
+                keys.sort_unstable();
+                keys.dedup();
+                let group = Group {
+                    expected_accepted: expected
+                        .as_ref()
+                        .and_then(|expected| expected.fingerprint)
+                        .is_some_and(|fingerprint| candidates.is_accepted(fingerprint)),
+                    pending: candidates.is_pending(),
+                    keys_differ: keys.len() > 1,
+                    expected,
+                };
+                groups.insert((environment.to_owned(), (*credential).to_owned()), group);
+            }
+        }
+        Self(groups)
+    }
+
+    fn get(&self, reading: &Reading<Key>) -> &Group {
+        &self.0[&(reading.environment.clone(), reading.credential.clone())]
+    }
+}
+
+fn row(
+    question: &Question,
+    groups: &Groups,
+    reading: &Reading<Key>,
+    probe: &ProbeResult,
+    layer: Option<&LayerFacts>,
+) -> Row {
+    let group = groups.get(reading);
+    let (verdict, certainty, rank, reason) = decide(question, group, reading, probe, layer);
+    Row {
+        identity: RowIdentity {
+            environment: reading.environment.clone(),
+            credential: reading.credential.clone(),
+            layer: reading.layer.clone(),
+            host: reading.host.clone(),
+            instance: reading.instance.clone(),
+        },
+        kind: reading.kind,
+        variable: reading.variable.clone(),
+        place: reading.place.clone(),
+        state: reading.state.clone(),
+        occurrences: reading.occurrences.clone(),
+        near_misses: reading.near_misses.clone(),
+        problems: reading.problems.clone(),
+        evidence: reading.evidence.clone(),
+        rank,
+        context: reading.context.clone(),
+        source: layer.and_then(|layer| layer.source.clone()),
+        restart: layer.and_then(|layer| layer.restart.clone()),
+        owner: layer.and_then(|layer| layer.owner.clone()),
+        probe: probe.clone(),
+        expected: group.expected.clone(),
+        verdict,
+        certainty,
+        reason,
+        findings: Vec::new(),
+    }
+}
+
+type Decision = (Verdict, Certainty, Rank, String);
+
+/// The first of `unreadable missing malformed stale rejected mismatch unproven current` that holds.
+fn decide(
+    question: &Question,
+    group: &Group,
+    reading: &Reading<Key>,
+    probe: &ProbeResult,
+    layer: Option<&LayerFacts>,
+) -> Decision {
+    let certain = |verdict, reason: String| (verdict, Certainty::Certain, reading.rank, reason);
+    let optional = layer.is_some_and(|layer| layer.optional);
+    match &reading.state {
+        State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
+        State::Missing(MissingReason::NotRunning) => {
+            certain(Verdict::Unproven, "not_running: no process matches".to_owned())
+        }
+        State::Missing(reason) if optional => {
+            certain(Verdict::Current, format!("optional: {}", reason.text()))
+        }
+        State::Missing(reason) => certain(Verdict::Missing, reason.text().to_owned()),
+        State::Empty => {
+            certain(Verdict::Missing, "defined, but empty; an empty value still wins".to_owned())
+        }
+        State::Opaque(reason) => opaque(question, reading, layer, *reason),
+        State::Found(key) => found(group, reading, probe, key),
+    }
+}
+
+/// A value that cannot be known: stale when it runs since before its source changed, else unproven.
+fn opaque(
+    question: &Question,
+    reading: &Reading<Key>,
+    layer: Option<&LayerFacts>,
+    reason: OpaqueReason,
+) -> Decision {
+    let unproven = (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
+    let Some(source) = layer.and_then(|layer| layer.source.as_ref()) else {
+        return unproven;
+    };
+    let changed = question
+        .readings
+        .iter()
+        .filter(|other| other.layer == *source && other.credential == reading.credential)
+        .filter(|other| other.state.found().is_some())
+        .filter_map(|other| other.evidence.changed())
+        .max();
+    let Some(changed) = changed else { return unproven };
+    if let (true, Some(started)) = (reading.kind.is_running(), reading.evidence.started_at) {
+        let seconds = changed.as_second() - started.as_second();
+        if seconds > SAME_MOMENT_SECONDS {
+            let reason =
+                format!("likely stale: started {} before `{source}` changed", span(seconds));
+            return (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason);
+        }
+    }
+    if let (false, Some(updated)) = (reading.kind.is_running(), reading.evidence.updated_at) {
+        let seconds = changed.as_second() - updated.as_second();
+        if seconds > SAME_MOMENT_SECONDS {
+            let reason =
+                format!("likely stale: last updated {} before `{source}` changed", span(seconds));
+            return (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason);
+        }
+    }
+    unproven
+}
+
+fn found(group: &Group, reading: &Reading<Key>, probe: &ProbeResult, key: &Key) -> Decision {
+    let by_rank = match reading.rank {
+        Rank::Launch | Rank::Memory | Rank::Inferred => Certainty::Likely,
+        _ => Certainty::Certain,
+    };
+    let by_expectation = match group.expected.as_ref().map(|expected| expected.by) {
+        Some(ExpectedBy::NewestChange) => Certainty::Likely,
+        _ => Certainty::Certain,
+    };
+    let certainty = by_rank.max(by_expectation);
+    let wording = reading.rank.wording();
+    let decision = |verdict, certainty, reason: String| (verdict, certainty, reading.rank, reason);
+
+    if key.is_damaged() {
+        let flags: Vec<&str> = key.flags.iter().map(|flag| flag.name()).collect();
+        let reason = format!("the value is damaged: {}", flags.join(", "));
+        return decision(Verdict::Malformed, by_rank, reason);
+    }
+    let Some(expected) = &group.expected else {
+        return if group.pending {
+            decision(Verdict::Unproven, Certainty::Certain, "not asked yet".to_owned())
+        } else if group.keys_differ {
+            let reason = "layers differ, and nothing says which key is expected; `=` marks it";
+            decision(Verdict::Mismatch, certainty, reason.to_owned())
+        } else {
+            by_answer(probe, reading, by_rank)
+        };
+    };
+    let by = expected.by.text();
+    if expected.fingerprint == Some(key.fingerprint) {
+        return match by_answer(probe, reading, certainty) {
+            (Verdict::Current, certainty, rank, answer) => {
+                let reason = format!("{wording} the expected key ({by}); {answer}");
+                (Verdict::Current, certainty, rank, reason)
+            }
+            other => other,
+        };
+    }
+    let gone = matches!(probe.outcome, Outcome::Dead | Outcome::AccountDisabled);
+    if gone && group.expected_accepted {
+        let reason =
+            format!("{wording} a key the provider refuses; {} is accepted", expected.label);
+        return decision(Verdict::Stale, certainty, reason);
+    }
+    let reason = format!("{wording} another key than {} ({by})", expected.label);
+    decision(Verdict::Mismatch, certainty, reason)
+}
+
+/// What the provider's answer makes of a row that holds the expected key.
+fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) -> Decision {
+    let decision = |verdict, reason: String| (verdict, certainty, reading.rank, reason);
+    let outcome = probe.outcome;
+    if outcome.accepted() {
+        let said = match outcome {
+            Outcome::AliveRestricted => "the provider accepts it, with restricted scopes",
+            Outcome::AliveNoQuota => "the provider accepts it, but its quota is used up",
+            Outcome::AliveRateLimited => "the provider accepts it, and throttles it now",
+            _ => "the provider accepts it",
+        };
+        return decision(Verdict::Current, said.to_owned());
+    }
+    if outcome.refused() {
+        let reason = format!("the expected key is refused: {outcome}");
+        return decision(Verdict::Rejected, reason);
+    }
+    match probe.reason {
+        Some(reason @ (ProbeReason::Offline | ProbeReason::NoProvider)) => {
+            decision(Verdict::Current, reason.text().to_owned())
+        }
+        Some(reason) => {
+            (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned())
+        }
+        None => {
+            let said = probe.meaning.clone().unwrap_or_else(|| format!("the answer: {outcome}"));
+            (Verdict::Unproven, Certainty::Certain, reading.rank, said)
+        }
+    }
+}
+
+fn sort_rows(rows: &mut [Row], question: &Question) {
+    fn rank_in<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
+        let mut ranks = HashMap::new();
+        for (index, name) in names.enumerate() {
+            ranks.entry(name).or_insert(index);
+        }
+        ranks
+    }
+    let environments = rank_in(question.environments.iter().map(String::as_str));
+    let credentials = rank_in(question.credentials.iter().map(|credential| credential.id.as_str()));
+    let layers = rank_in(question.layers.iter().map(|layer| layer.name.as_str()));
+    let place =
+        |ranks: &HashMap<&str, usize>, name: &str| ranks.get(name).copied().unwrap_or(usize::MAX);
+    rows.sort_by_cached_key(|row| {
+        let identity = &row.identity;
+        (
+            place(&environments, &identity.environment),
+            place(&credentials, &identity.credential),
+            place(&layers, &identity.layer),
+            identity.host.clone(),
+            identity.instance.clone(),
+        )
+    });
+}
+
+/// How long ago a time was, for messages of the diagnoses.
+pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
+    format!("{} ago", age(now, then))
+}
+
+#[cfg(test)]
+mod tests;

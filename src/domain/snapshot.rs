@@ -12,7 +12,7 @@ use crate::domain::{
     layer::{Instance, LayerKind},
     outcome::ProbeResult,
     place::Place,
-    reading::{Evidence, Occurrence, Rank, RequestContext, State},
+    reading::{Evidence, Occurrence, Problem, Rank, RequestContext, State},
     verdict::{Certainty, Verdict},
 };
 
@@ -98,6 +98,10 @@ pub struct Row {
     pub state: State<Key>,
     /// Every assignment.
     pub occurrences: Vec<Occurrence<Key>>,
+    /// Names in the same place that look like a misspelt variable.
+    pub near_misses: Vec<String>,
+    /// What the reader noticed.
+    pub problems: Vec<Problem>,
     /// What supports it.
     pub evidence: Evidence,
     /// How strong that is.

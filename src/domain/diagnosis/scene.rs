@@ -1,0 +1,209 @@
+//! What a diagnosis looks at: the judged rows, and the questions that several diagnoses ask.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use crate::domain::{
+    credential::CredentialFacts,
+    damage::Flag,
+    diagnosis::{Finding, Fix, Severity},
+    fingerprint::Fingerprint,
+    layer::LayerKind,
+    outcome::Outcome,
+    snapshot::Row,
+    verdict::Verdict,
+};
+
+/// The judged rows and what is known around them.
+pub struct Scene<'a> {
+    /// All rows.
+    pub rows: &'a [Row],
+    /// All credentials.
+    pub credentials: &'a [CredentialFacts],
+    /// The present.
+    pub now: Timestamp,
+    by_layer: HashMap<(&'a str, &'a str), Vec<usize>>,
+    by_group: HashMap<(&'a str, &'a str), Vec<usize>>,
+}
+
+impl<'a> Scene<'a> {
+    /// A scene over these rows.
+    pub fn new(rows: &'a [Row], credentials: &'a [CredentialFacts], now: Timestamp) -> Self {
+        let mut by_layer: HashMap<_, Vec<usize>> = HashMap::new();
+        let mut by_group: HashMap<_, Vec<usize>> = HashMap::new();
+        for (index, row) in rows.iter().enumerate() {
+            let identity = &row.identity;
+            let credential = identity.credential.as_str();
+            by_layer.entry((identity.layer.as_str(), credential)).or_default().push(index);
+            by_group.entry((identity.environment.as_str(), credential)).or_default().push(index);
+        }
+        Self { rows, credentials, now, by_layer, by_group }
+    }
+
+    /// Rows with their indexes.
+    pub fn rows(&self) -> impl Iterator<Item = (usize, &'a Row)> {
+        self.rows.iter().enumerate()
+    }
+
+    /// Rows of the same environment and credential.
+    pub fn group(&self, row: &Row) -> Vec<&'a Row> {
+        let identity = &row.identity;
+        let members =
+            self.by_group.get(&(identity.environment.as_str(), identity.credential.as_str()));
+        members.into_iter().flatten().map(|index| &self.rows[*index]).collect()
+    }
+
+    /// The row that this row takes its value from.
+    pub fn source_of(&self, row: &Row) -> Option<&'a Row> {
+        let source = row.source.as_deref()?;
+        let index = self.by_layer.get(&(source, row.identity.credential.as_str()))?.first()?;
+        Some(&self.rows[*index])
+    }
+
+    /// The file row that decides what a restart would load: the nearest source that is no running
+    /// thing.
+    pub fn configuration_of(&self, row: &Row) -> Option<&'a Row> {
+        let mut at = self.source_of(row)?;
+        for _ in 0..self.rows.len() {
+            if !at.kind.is_running() {
+                return Some(at);
+            }
+            at = self.source_of(at)?;
+        }
+        None
+    }
+
+    /// Whether restarting this row would give it the expected key; `None` when its source is not
+    /// known.
+    pub fn restart_helps(&self, row: &Row) -> Option<bool> {
+        let source = self.configuration_of(row)?;
+        let expected = row.expected.as_ref()?.fingerprint?;
+        source.key().map(|key| key.fingerprint == expected)
+    }
+
+    /// Rows of `indexes` that belong together on screen: one layer, one key.
+    pub fn by_layer_and_key(&self, wanted: impl Fn(&Row) -> bool) -> Vec<Vec<usize>> {
+        let mut order: Vec<(&str, &str, Option<Fingerprint>)> = Vec::new();
+        let mut groups: HashMap<(&str, &str, Option<Fingerprint>), Vec<usize>> = HashMap::new();
+        for (index, row) in self.rows().filter(|(_, row)| wanted(row)) {
+            let identity = &row.identity;
+            let key = row.key().map(|key| key.fingerprint);
+            let id = (identity.layer.as_str(), identity.credential.as_str(), key);
+            let members = groups.entry(id).or_default();
+            if members.is_empty() {
+                order.push(id);
+            }
+            members.push(index);
+        }
+        order.into_iter().filter_map(|id| groups.remove(&id)).collect()
+    }
+
+    /// One finding for every row whose value has one of `flags`.
+    pub fn damaged(
+        &self,
+        code: &'static str,
+        flags: &[Flag],
+        explain: impl Fn(&Row) -> (String, Vec<Fix>),
+    ) -> Vec<Finding> {
+        self.rows()
+            .filter(|(_, row)| {
+                row.verdict == Verdict::Malformed
+                    && row
+                        .key()
+                        .is_some_and(|key| flags.iter().any(|flag| key.flags.contains(flag)))
+            })
+            .map(|(index, row)| {
+                let (message, fixes) = explain(row);
+                Finding {
+                    code,
+                    severity: Severity::Error,
+                    message,
+                    rows: vec![index],
+                    restart_helps: None,
+                    fixes,
+                }
+            })
+            .collect()
+    }
+}
+
+/// One finding for every row whose key was asked about with one of `outcomes`.
+pub(super) fn by_outcome(
+    scene: &Scene<'_>,
+    code: &'static str,
+    severity: Severity,
+    outcomes: &[Outcome],
+    explain: impl Fn(&Row) -> (String, Fix),
+) -> Vec<Finding> {
+    scene
+        .rows()
+        .filter(|(_, row)| row.key().is_some() && outcomes.contains(&row.probe.outcome))
+        .map(|(index, row)| {
+            let (message, own) = explain(row);
+            let advice = row.probe.advice.as_deref().map(Fix::text);
+            Finding {
+                code,
+                severity,
+                message,
+                rows: vec![index],
+                restart_helps: None,
+                fixes: advice.into_iter().chain([own]).collect(),
+            }
+        })
+        .collect()
+}
+
+/// The name of a row in a sentence: `` `api .env` ``.
+pub(super) fn name(row: &Row) -> String {
+    format!("`{}`", row.label())
+}
+
+/// The variable of a row, or the words for it.
+pub(super) fn variable(row: &Row) -> &str {
+    row.variable.as_deref().unwrap_or("the variable")
+}
+
+/// Where a person edits this row: `services/api/.env:3`.
+pub(super) fn edit_place(row: &Row) -> Option<String> {
+    let place = row.place.as_ref()?;
+    let path = place.path.as_deref()?;
+    Some(match place.position {
+        Some(at) => format!("{path}:{}", at.line),
+        None => path.to_owned(),
+    })
+}
+
+/// What a person does to give a row the expected value by hand.
+pub(super) fn edit(row: &Row) -> Fix {
+    let variable = variable(row);
+    match (row.kind, edit_place(row)) {
+        (LayerKind::Ci, _) => Fix::text(format!("set `{variable}` again on the CI platform")),
+        (_, Some(place)) => Fix::text(format!("put the expected key into {place}")),
+        (_, None) => Fix::text(format!("give `{variable}` the expected key in {}", name(row))),
+    }
+}
+
+/// A word that a POSIX shell takes literally. Foreign names stand in commands people paste.
+pub(super) fn quoted(word: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "_-./:=@%+,".contains(character);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_in_commands_cannot_break_out() {
+        assert_eq!(quoted("services/api/.env"), "services/api/.env");
+        assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("a'; rm -rf /; '"), "'a'\\''; rm -rf /; '\\'''");
+        assert_eq!(quoted(""), "''");
+    }
+}

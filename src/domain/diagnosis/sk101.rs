@@ -1,0 +1,48 @@
+//! A variable exported in this shell hides the one in the file.
+
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{edit_place, name, variable},
+};
+use crate::domain::layer::LayerKind;
+
+pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .rows()
+        .filter(|(_, row)| row.kind == LayerKind::Shell && row.verdict.is_error())
+        .filter_map(|(index, shell)| {
+            let held = shell.key()?;
+            let file = scene.group(shell).into_iter().find(|row| {
+                row.kind == LayerKind::Dotenv
+                    && !row.verdict.is_error()
+                    && row.key().is_some_and(|key| key.fingerprint != held.fingerprint)
+            })?;
+            let variable = variable(shell);
+            let exported_at = scene.group(shell).into_iter().find(|row| {
+                row.kind == LayerKind::ShellFile
+                    && row.key().is_some_and(|key| key.fingerprint == held.fingerprint)
+            });
+            let mut fixes = vec![Fix::command(
+                "take it out of this shell, then start the program again",
+                format!("unset {variable}"),
+            )];
+            if let Some(place) = exported_at.and_then(edit_place) {
+                fixes
+                    .push(Fix::text(format!("and remove the export at {place}, or it comes back")));
+            }
+            Some(Finding {
+                code: "SK101",
+                severity: Severity::Error,
+                message: format!(
+                    "This shell exports `{variable}` with another key ({}) than {}; dotenv \
+                     loaders leave an exported variable as it is, so the file is ignored.",
+                    held.mask,
+                    name(file)
+                ),
+                rows: vec![index],
+                restart_helps: Some(false),
+                fixes,
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,34 @@
+//! Something between here and the provider answered.
+
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{by_outcome, name},
+};
+use crate::domain::outcome::Outcome;
+
+pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    by_outcome(
+        scene,
+        "SK406",
+        Severity::Warning,
+        &[
+            Outcome::WrongEndpoint,
+            Outcome::Blocked,
+            Outcome::BlockedIp,
+            Outcome::BlockedRegion,
+            Outcome::PublicEndpoint,
+            Outcome::Missing,
+        ],
+        |row| {
+            (
+                format!(
+                    "The answer for {} does not judge the key: another address, a portal, a firewall or a network rule answered.",
+                    name(row)
+                ),
+                Fix::text(
+                    "check base URL, proxy and allow-list; ask again from where the application runs",
+                ),
+            )
+        },
+    )
+}

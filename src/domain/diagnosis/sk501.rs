@@ -1,0 +1,41 @@
+//! Reading failed; "unreadable" is never "absent" (SECURITY R6).
+
+use super::{Finding, Fix, Scene, Severity, scene::name};
+use crate::domain::reading::{State, Unreadable, UnreadableKind};
+
+pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .rows()
+        .filter_map(|(index, row)| match &row.state {
+            State::Unreadable(why) if why.kind != UnreadableKind::NoPermission => {
+                Some((index, row, why))
+            }
+            _ => None,
+        })
+        .map(|(index, row, why)| {
+            let place = why.place.as_ref().or(row.place.as_ref());
+            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            Finding {
+                code: "SK501",
+                severity: Severity::Error,
+                message: format!("{} could not be read{place}: {}.", name(row), why.detail),
+                rows: vec![index],
+                restart_helps: None,
+                fixes: vec![Fix::text(next_step(why))],
+            }
+        })
+        .collect()
+}
+
+const fn next_step(why: &Unreadable) -> &'static str {
+    match why.kind {
+        UnreadableKind::NotAFile => "point the layer at the regular file that the consumer reads",
+        UnreadableKind::TooLarge => "check the path; no file of this kind is that large",
+        UnreadableKind::Changed => "check again when nothing writes the file",
+        UnreadableKind::Refused => "mend that line; until then the consumer loads nothing",
+        UnreadableKind::WrongFormat => "export it again in a form that is known, or name its kind",
+        UnreadableKind::TimedOut => "check the file system it is on",
+        UnreadableKind::Unsupported => "run stalekey on the machine where this can be read",
+        UnreadableKind::System | UnreadableKind::NoPermission => "check the path and try again",
+    }
+}

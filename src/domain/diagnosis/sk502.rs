@@ -1,0 +1,37 @@
+//! The user may not read the layer.
+
+use super::{Finding, Fix, Scene, Severity, scene::name};
+use crate::domain::{
+    layer::LayerKind,
+    reading::{State, UnreadableKind},
+};
+
+pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .rows()
+        .filter_map(|(index, row)| match &row.state {
+            State::Unreadable(why) if why.kind == UnreadableKind::NoPermission => {
+                Some((index, row, why))
+            }
+            _ => None,
+        })
+        .map(|(index, row, why)| {
+            let place = why.place.as_ref().or(row.place.as_ref());
+            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            let fix = match (row.kind, &row.evidence.process) {
+                (LayerKind::Process, Some(process)) => {
+                    format!("run stalekey as `{}` or as root", process.user)
+                }
+                _ => "run stalekey as the user who may read it".to_owned(),
+            };
+            Finding {
+                code: "SK502",
+                severity: Severity::Error,
+                message: format!("No permission to read {}{place}: {}.", name(row), why.detail),
+                rows: vec![index],
+                restart_helps: None,
+                fixes: vec![Fix::text(fix)],
+            }
+        })
+        .collect()
+}

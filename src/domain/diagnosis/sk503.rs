@@ -1,0 +1,41 @@
+//! There is a value, and nothing from here can tell which.
+
+use super::{Finding, Fix, Scene, Severity, scene::name};
+use crate::domain::{
+    reading::{OpaqueReason, State},
+    verdict::Verdict,
+};
+
+pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .rows()
+        .filter(|(_, row)| row.verdict == Verdict::Unproven)
+        .filter_map(|(index, row)| match &row.state {
+            State::Opaque(reason) => Some((index, row, *reason)),
+            _ => None,
+        })
+        .map(|(index, row, reason)| Finding {
+            code: "SK503",
+            severity: Severity::Note,
+            message: format!("{} cannot be judged: {}.", name(row), reason.text()),
+            rows: vec![index],
+            restart_helps: None,
+            fixes: vec![Fix::text(next_step(reason))],
+        })
+        .collect()
+}
+
+const fn next_step(reason: OpaqueReason) -> &'static str {
+    match reason {
+        OpaqueReason::WriteOnly | OpaqueReason::Hidden => {
+            "name its `source`, so that its time of update can be compared"
+        }
+        OpaqueReason::Dynamic | OpaqueReason::Reference | OpaqueReason::Conditional => {
+            "add the place the value comes from as a layer of its own"
+        }
+        OpaqueReason::Untrusted => "trust the inventory",
+        OpaqueReason::NotInLaunchEnvironment | OpaqueReason::Erased => {
+            "name the file it loads as its `source`, so that times can be compared"
+        }
+    }
+}

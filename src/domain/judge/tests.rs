@@ -1,0 +1,471 @@
+//! Tables of the judgement: one small world each, with the verdicts it must get.
+
+use jiff::{SignedDuration, Timestamp};
+use rstest::rstest;
+
+use super::*;
+use crate::domain::{
+    damage::Flag,
+    expectation::Wanted,
+    fingerprint::FingerprintKey,
+    layer::LayerKind,
+    outcome::Outcome,
+    place::{Place, Position},
+    reading::{
+        Evidence, Occurrence, Origin, ProcessFacts, RequestContext, Unreadable, UnreadableKind,
+        Yield,
+    },
+    secret::SecretValue,
+};
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn minutes_ago(minutes: i64) -> Timestamp {
+    now() - SignedDuration::from_mins(minutes)
+}
+
+/// A distinct, recognised key for every name.
+fn key(name: &str) -> Key {
+    let salt = FingerprintKey::salt([1; 32]);
+    let fingerprint = salt.fingerprint(&SecretValue::new(name));
+    Key {
+        fingerprint,
+        exported: Some(salt.export(&fingerprint)),
+        shown: fingerprint.shown(10),
+        tag: None,
+        mask: format!("sk-…{name}"),
+        length: Some(51),
+        length_bucket: None,
+        shape: Some("openai/legacy".into()),
+        provider: Some("openai".into()),
+        expected_lengths: vec![51],
+        flags: Vec::new(),
+        repaired: None,
+    }
+}
+
+fn damaged(name: &str, flag: Flag) -> Key {
+    Key { flags: vec![flag], ..key(name) }
+}
+
+/// A world of one credential in one environment, built row by row.
+struct World {
+    layers: Vec<LayerFacts>,
+    readings: Vec<Reading<Key>>,
+    probes: Vec<ProbeResult>,
+    wishes: Vec<Wish>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self { layers: Vec::new(), readings: Vec::new(), probes: Vec::new(), wishes: Vec::new() }
+    }
+
+    fn row(
+        mut self,
+        name: &str,
+        kind: LayerKind,
+        source: Option<&str>,
+        state: State<Key>,
+        outcome: Outcome,
+    ) -> Self {
+        self.layers.push(LayerFacts {
+            name: name.into(),
+            environment: "production".into(),
+            kind,
+            source: source.map(Into::into),
+            optional: false,
+            restart: None,
+            owner: None,
+        });
+        let position = Position { line: 3, column: 16 };
+        self.readings.push(Reading {
+            layer: name.into(),
+            environment: "production".into(),
+            kind,
+            credential: "openai".into(),
+            host: None,
+            instance: None,
+            variable: Some("OPENAI_API_KEY".into()),
+            place: Some(Place::at(position).in_file(name)),
+            occurrences: Vec::new(),
+            near_misses: Vec::new(),
+            problems: Vec::new(),
+            rank: if kind.is_running() { Rank::Launch } else { Rank::Configured },
+            evidence: Evidence::default(),
+            context: RequestContext::default(),
+            state,
+        });
+        let probe = match outcome {
+            Outcome::NotProbed => ProbeResult::not_probed(ProbeReason::Offline),
+            Outcome::Unreachable => ProbeResult::unreachable(ProbeReason::TimedOut),
+            outcome => ProbeResult {
+                outcome,
+                reason: None,
+                status: Some(200),
+                ..ProbeResult::not_probed(ProbeReason::Offline)
+            },
+        };
+        self.probes.push(probe);
+        self
+    }
+
+    fn file(self, name: &str, holds: &str, outcome: Outcome) -> Self {
+        self.row(name, LayerKind::Dotenv, None, State::Found(key(holds)), outcome)
+    }
+
+    fn changed(mut self, minutes: i64) -> Self {
+        self.readings.last_mut().unwrap().evidence.modified_at = Some(minutes_ago(minutes));
+        self
+    }
+
+    fn started(mut self, minutes: i64) -> Self {
+        let evidence = &mut self.readings.last_mut().unwrap().evidence;
+        evidence.started_at = Some(minutes_ago(minutes));
+        evidence.process = Some(ProcessFacts {
+            pid: 4182,
+            user: "www".into(),
+            program: "gunicorn".into(),
+            container: None,
+            oldest_ancestor: None,
+        });
+        self
+    }
+
+    fn wish(mut self, wanted: Wanted) -> Self {
+        self.wishes.push(Wish {
+            environment: "production".into(),
+            credential: "openai".into(),
+            wanted,
+        });
+        self
+    }
+
+    fn judge(self) -> Judgement {
+        judge(&Question {
+            layers: self.layers,
+            credentials: vec![CredentialFacts {
+                id: "openai".into(),
+                provider: Some("openai".into()),
+                variables: vec!["OPENAI_API_KEY".into()],
+                organisation_variables: vec!["OPENAI_ORG_ID".into()],
+                project_variables: vec!["OPENAI_PROJECT_ID".into()],
+                base_url_variables: vec!["OPENAI_BASE_URL".into()],
+                models: Vec::new(),
+                owner: None,
+            }],
+            environments: vec!["production".into()],
+            readings: self.readings,
+            probes: self.probes,
+            wishes: self.wishes,
+            now: now(),
+        })
+    }
+}
+
+fn verdicts(judgement: &Judgement) -> Vec<Verdict> {
+    judgement.rows.iter().map(|row| row.verdict).collect()
+}
+
+fn codes(judgement: &Judgement) -> Vec<&'static str> {
+    judgement.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn the_only_accepted_key_is_expected_and_the_refused_one_is_stale() {
+    let judgement =
+        World::new().file("a", "new", Outcome::Alive).file("b", "old", Outcome::Dead).judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Current, Verdict::Stale]);
+    assert_eq!(judgement.rows[1].expected.as_ref().unwrap().by, ExpectedBy::Provider);
+    assert_eq!(judgement.rows[1].certainty, Certainty::Certain);
+}
+
+#[test]
+fn a_refusal_alone_is_not_stale() {
+    // The old key is refused, but nobody accepts the expected one either: two facts are needed.
+    let judgement = World::new()
+        .file("a", "new", Outcome::Unreachable)
+        .file("b", "old", Outcome::Dead)
+        .wish(Wanted::Described {
+            description: "last4 `new`".into(),
+            keys: vec![key("new").fingerprint],
+        })
+        .judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Unproven, Verdict::Mismatch]);
+}
+
+#[test]
+fn two_accepted_keys_are_decided_by_the_newest_change_and_only_likely() {
+    let judgement = World::new()
+        .file("a", "one", Outcome::Alive)
+        .changed(60)
+        .file("b", "two", Outcome::Alive)
+        .changed(5)
+        .judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Mismatch, Verdict::Current]);
+    assert!(judgement.rows.iter().all(|row| row.certainty == Certainty::Likely));
+}
+
+#[test]
+fn undecided_means_that_layers_which_differ_are_mismatches() {
+    let judgement =
+        World::new().file("a", "one", Outcome::Alive).file("b", "two", Outcome::Alive).judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Mismatch, Verdict::Mismatch]);
+    assert!(judgement.rows[0].expected.is_none());
+}
+
+#[test]
+fn a_mark_beats_the_inventory_and_the_inventory_beats_the_provider() {
+    let world = || {
+        World::new().file("a", "one", Outcome::Alive).file("b", "two", Outcome::Dead).wish(
+            Wanted::Described { description: "last4".into(), keys: vec![key("two").fingerprint] },
+        )
+    };
+    let by_inventory = world().judge();
+    assert_eq!(verdicts(&by_inventory), [Verdict::Mismatch, Verdict::Rejected]);
+    let by_mark = world().wish(Wanted::Marked(key("one").fingerprint)).judge();
+    assert_eq!(verdicts(&by_mark), [Verdict::Current, Verdict::Stale]);
+    assert_eq!(by_mark.rows[0].expected.as_ref().unwrap().by, ExpectedBy::Mark);
+}
+
+#[test]
+fn a_reference_layer_says_what_is_expected() {
+    let judgement = World::new()
+        .file("vault", "new", Outcome::NotProbed)
+        .file("b", "old", Outcome::NotProbed)
+        .wish(Wanted::HeldBy("vault".into()))
+        .judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Current, Verdict::Mismatch]);
+    assert_eq!(judgement.rows[0].expected.as_ref().unwrap().by, ExpectedBy::Reference);
+}
+
+#[test]
+fn an_expected_key_that_no_layer_holds_makes_every_layer_a_mismatch() {
+    let judgement = World::new()
+        .file("a", "old", Outcome::Alive)
+        .wish(Wanted::Described { description: "last4 `f3A9`".into(), keys: Vec::new() })
+        .judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Mismatch]);
+    assert!(judgement.rows[0].reason.contains("no layer holds"), "{}", judgement.rows[0].reason);
+}
+
+#[test]
+fn nothing_is_red_while_answers_are_still_to_come() {
+    let mut world =
+        World::new().file("a", "new", Outcome::Alive).file("b", "old", Outcome::NotProbed);
+    world.probes[1] = ProbeResult::not_probed(ProbeReason::Pending);
+    assert_eq!(verdicts(&world.judge()), [Verdict::Unproven, Verdict::Unproven]);
+}
+
+#[rstest]
+#[case::alive(Outcome::Alive, Verdict::Current)]
+#[case::restricted(Outcome::AliveRestricted, Verdict::Current)]
+#[case::no_quota(Outcome::AliveNoQuota, Verdict::Current)]
+#[case::throttled(Outcome::AliveRateLimited, Verdict::Current)]
+#[case::dead(Outcome::Dead, Verdict::Rejected)]
+#[case::disabled(Outcome::AccountDisabled, Verdict::Rejected)]
+#[case::organisation(Outcome::WrongOrg, Verdict::Rejected)]
+#[case::project(Outcome::WrongProject, Verdict::Rejected)]
+#[case::region(Outcome::WrongRegion, Verdict::Rejected)]
+#[case::endpoint(Outcome::WrongEndpoint, Verdict::Unproven)]
+#[case::ip(Outcome::BlockedIp, Verdict::Unproven)]
+#[case::country(Outcome::BlockedRegion, Verdict::Unproven)]
+#[case::firewall(Outcome::Blocked, Verdict::Unproven)]
+#[case::public(Outcome::PublicEndpoint, Verdict::Unproven)]
+#[case::missing(Outcome::Missing, Verdict::Unproven)]
+#[case::unreachable(Outcome::Unreachable, Verdict::Unproven)]
+#[case::trouble(Outcome::UnknownRetry, Verdict::Unproven)]
+#[case::unknown(Outcome::Unknown, Verdict::Unproven)]
+#[case::offline(Outcome::NotProbed, Verdict::Current)]
+fn the_answer_for_the_expected_key(#[case] outcome: Outcome, #[case] expected: Verdict) {
+    let judgement =
+        World::new().file("a", "new", outcome).wish(Wanted::Marked(key("new").fingerprint)).judge();
+    assert_eq!(verdicts(&judgement), [expected]);
+}
+
+#[rstest]
+#[case::not_defined(State::Missing(MissingReason::NotDefined), Verdict::Missing)]
+#[case::no_file(State::Missing(MissingReason::FileAbsent), Verdict::Missing)]
+#[case::not_running(State::Missing(MissingReason::NotRunning), Verdict::Unproven)]
+#[case::empty(State::Empty, Verdict::Missing)]
+#[case::write_only(State::Opaque(OpaqueReason::WriteOnly), Verdict::Unproven)]
+#[case::damaged(State::Found(damaged("new", Flag::Lf)), Verdict::Malformed)]
+#[case::unreadable(
+    State::Unreadable(Unreadable::new(UnreadableKind::NotAFile, "is a directory")),
+    Verdict::Unreadable
+)]
+fn the_state_decides_before_the_answer(#[case] state: State<Key>, #[case] expected: Verdict) {
+    let judgement =
+        World::new().row("a", LayerKind::Dotenv, None, state, Outcome::NotProbed).judge();
+    assert_eq!(verdicts(&judgement), [expected]);
+}
+
+#[test]
+fn an_optional_layer_may_lack_the_variable() {
+    let mut world = World::new().row(
+        "a",
+        LayerKind::Dotenv,
+        None,
+        State::Missing(MissingReason::NotDefined),
+        Outcome::NotProbed,
+    );
+    world.layers[0].optional = true;
+    assert_eq!(verdicts(&world.judge()), [Verdict::Current]);
+}
+
+#[test]
+fn a_process_launched_with_the_old_key_is_sk201_and_a_restart_helps() {
+    let judgement = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .changed(2)
+        .row("worker", LayerKind::Process, Some(".env"), State::Found(key("old")), Outcome::Dead)
+        .started(180)
+        .judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Current, Verdict::Stale]);
+    assert_eq!(judgement.rows[1].certainty, Certainty::Likely);
+    assert_eq!(codes(&judgement), ["SK201"]);
+    let finding = &judgement.findings[0];
+    assert_eq!(finding.restart_helps, Some(true));
+    assert!(finding.message.contains("started 3 h ago"), "{}", finding.message);
+    let chain = &judgement.chains[0];
+    assert_eq!((chain.rows.as_slice(), chain.break_at), ([0, 1].as_slice(), Some(1)));
+}
+
+#[test]
+fn when_the_source_is_old_a_restart_does_not_help() {
+    let judgement = World::new()
+        .file("vault", "new", Outcome::Alive)
+        .file(".env", "old", Outcome::Dead)
+        .changed(600)
+        .row("worker", LayerKind::Process, Some(".env"), State::Found(key("old")), Outcome::Dead)
+        .started(180)
+        .judge();
+    assert_eq!(codes(&judgement), ["SK201", "SK213"]);
+    assert_eq!(judgement.findings[0].restart_helps, Some(false));
+    assert!(judgement.findings[0].fixes[0].text.starts_with("update `.env` first"));
+}
+
+#[test]
+fn a_process_in_a_container_is_sk206() {
+    let mut world = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .row("api", LayerKind::Process, Some(".env"), State::Found(key("old")), Outcome::Dead)
+        .started(30);
+    world.readings[1].evidence.process.as_mut().unwrap().container = Some("f".repeat(64));
+    let judgement = world.judge();
+    assert_eq!(codes(&judgement), ["SK206"]);
+    assert_eq!(judgement.findings[0].restart_helps, Some(false));
+}
+
+#[rstest]
+#[case::before(180, Verdict::Stale)]
+#[case::after(1, Verdict::Unproven)]
+#[case::same_moment(2, Verdict::Unproven)]
+fn a_process_that_loads_its_own_file_is_judged_by_time(
+    #[case] started: i64,
+    #[case] expected: Verdict,
+) {
+    let opaque = State::Opaque(OpaqueReason::NotInLaunchEnvironment);
+    let judgement = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .changed(2)
+        .row("worker", LayerKind::Process, Some(".env"), opaque, Outcome::NotProbed)
+        .started(started)
+        .judge();
+    assert_eq!(judgement.rows[1].verdict, expected);
+    if expected == Verdict::Stale {
+        assert_eq!(judgement.rows[1].rank, Rank::Inferred);
+        assert_eq!(judgement.rows[1].certainty, Certainty::Likely);
+    }
+}
+
+#[test]
+fn duplicates_with_different_keys_are_sk106_and_the_stale_line_is_named() {
+    let mut world =
+        World::new().file("vault", "new", Outcome::Alive).file(".env", "old", Outcome::Dead);
+    let occurrence = |name: &str, line: u32, wins: bool| Occurrence {
+        place: Place::at(Position { line, column: 16 }).in_file(".env"),
+        wins,
+        ..Occurrence::new("OPENAI_API_KEY", Position { line, column: 16 }, Yield::Value(key(name)))
+    };
+    world.readings[1].occurrences = vec![occurrence("new", 3, false), occurrence("old", 41, true)];
+    let judgement = world.judge();
+    assert_eq!(codes(&judgement), ["SK106", "SK213"]);
+    assert_eq!(judgement.findings[0].fixes[0].command.as_deref(), Some("sed -i 41d .env"));
+}
+
+#[test]
+fn a_shell_export_that_hides_a_good_file_is_sk101() {
+    let judgement = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .row("shell", LayerKind::Shell, None, State::Found(key("old")), Outcome::Dead)
+        .judge();
+    assert_eq!(codes(&judgement), ["SK101"]);
+    assert_eq!(judgement.findings[0].fixes[0].command.as_deref(), Some("unset OPENAI_API_KEY"));
+}
+
+#[test]
+fn compose_filled_from_the_shell_is_sk103() {
+    let mut world = World::new().file(".env", "new", Outcome::Alive).row(
+        "api",
+        LayerKind::Compose,
+        None,
+        State::Found(key("old")),
+        Outcome::Dead,
+    );
+    let occurrence = |name: &str, origin: Origin, wins: bool| Occurrence {
+        origin,
+        wins,
+        ..Occurrence::new(
+            "OPENAI_API_KEY",
+            Position { line: 1, column: 1 },
+            Yield::Value(key(name)),
+        )
+    };
+    world.readings[1].occurrences = vec![
+        occurrence("old", Origin::ComposeEnvironment, true),
+        occurrence("old", Origin::ShellEnvironment, false),
+        occurrence("new", Origin::ComposeDotenv, false),
+    ];
+    assert!(codes(&world.judge()).contains(&"SK103"));
+}
+
+#[rstest]
+#[case(Flag::Quoted, "SK301")]
+#[case(Flag::Cr, "SK302")]
+#[case(Flag::Lf, "SK303")]
+#[case(Flag::SpaceAfter, "SK304")]
+#[case(Flag::Placeholder, "SK306")]
+#[case(Flag::OtherVendor, "SK306")]
+#[case(Flag::ZeroWidth, "SK309")]
+#[case(Flag::Truncated, "SK310")]
+fn every_damage_has_its_diagnosis(#[case] flag: Flag, #[case] code: &str) {
+    let state = State::Found(damaged("new", flag));
+    let judgement =
+        World::new().row("a", LayerKind::Dotenv, None, state, Outcome::Unsendable).judge();
+    assert_eq!(codes(&judgement), [code]);
+}
+
+#[test]
+fn one_key_in_two_environments_is_a_warning() {
+    let mut world = World::new().file("a", "new", Outcome::Alive).file("b", "new", Outcome::Alive);
+    world.readings[1].environment = "staging".into();
+    assert_eq!(codes(&world.judge()), ["SK601"]);
+}
+
+#[test]
+fn order_of_readings_changes_nothing() {
+    let world = || {
+        World::new().file("a", "new", Outcome::Alive).file("b", "old", Outcome::Dead).file(
+            "c",
+            "new",
+            Outcome::Alive,
+        )
+    };
+    let mut shuffled = world();
+    shuffled.readings.swap(0, 2);
+    shuffled.probes.swap(0, 2);
+    assert_eq!(world().judge(), shuffled.judge());
+}
