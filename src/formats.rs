@@ -11,6 +11,8 @@ use crate::domain::{
     secret::SecretValue,
 };
 
+pub mod dotenv;
+
 /// Variables of a process, as a parser that interpolates or passes names through needs them.
 pub type Environment = BTreeMap<String, SecretValue>;
 
