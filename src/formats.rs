@@ -12,6 +12,8 @@ use crate::domain::{
 };
 
 pub mod dotenv;
+pub mod template;
+pub mod yaml;
 
 /// Variables of a process, as a parser that interpolates or passes names through needs them.
 pub type Environment = BTreeMap<String, SecretValue>;
