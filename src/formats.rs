@@ -11,6 +11,7 @@ use crate::domain::{
     secret::SecretValue,
 };
 
+pub mod ci;
 pub mod compose;
 pub mod dotenv;
 pub mod template;

@@ -128,12 +128,17 @@ pub fn resolve(
     files: &mut dyn Files,
 ) -> Result<Project, Failure> {
     let mut reader = load::Reader::new(files);
-    let found = discovery::discover(request, environment, &mut reader)?;
+    let mut found = discovery::discover(request, environment, &mut reader)?;
+    let name = load::project_name(&mut reader, &found);
+    found.variables.set_default(PROJECT_NAME, name);
     let model = load::load(&mut reader, &found)?;
     let services = service::resolve_all(&mut reader, request, &found, model)?;
     let (files, absent, problems) = reader.into_parts();
     Ok(Project { services, files, absent, problems })
 }
+
+/// The variable that Compose sets by itself.
+const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 
 /// The user's home folder, for paths that begin with `~`.
 fn home(environment: &Environment) -> Option<&str> {

@@ -10,8 +10,15 @@ use crate::domain::secret::SecretValue;
 /// Most `${…}` inside each other.
 const MOST_DEPTH: usize = 100;
 
+/// Most bytes that variables may add to a text. No process can be given a longer variable.
+pub const MOST_ADDED: usize = 256 * 1024;
+
+/// Most variables that one text may name.
+pub const MOST_LOOKUPS: usize = 10_000;
+
 const INVALID: &str = "invalid interpolation: write ${NAME}, or $$ for a dollar";
 const REQUIRED: &str = "a variable that is required here (${NAME:?}) is not set";
+const TOO_LONG: &str = "variables make this text longer than any process can be given";
 const TOO_DEEP: &str = "${…} is nested more than 100 levels deep";
 
 /// The result of one expansion.
@@ -54,7 +61,7 @@ pub fn expand<'v, S>(
     text: &[u8],
     lookup: &mut dyn FnMut(&str) -> Option<(&'v SecretValue, S)>,
 ) -> Result<Expansion<S>, Fault> {
-    let mut expander = Expander { lookup, lookups: Vec::new() };
+    let mut expander = Expander { lookup, lookups: Vec::new(), left: MOST_ADDED };
     let value = expander.expand(text, 0, 0)?;
     Ok(Expansion { value: SecretValue::new(value), lookups: expander.lookups })
 }
@@ -62,6 +69,8 @@ pub fn expand<'v, S>(
 struct Expander<'a, 'v, S> {
     lookup: &'a mut dyn FnMut(&str) -> Option<(&'v SecretValue, S)>,
     lookups: Vec<Lookup<S>>,
+    /// Bytes that variables may still add.
+    left: usize,
 }
 
 /// What stands between the name and the closing brace.
@@ -107,7 +116,7 @@ impl<'v, S> Expander<'_, 'v, S> {
                     at = dollar + braced.length;
                 }
                 _ if !name.is_empty() => {
-                    let value = self.look(name, |_| true, true);
+                    let value = self.look(name, base + dollar, |_| true, true)?;
                     expanded.extend_from_slice(value.map_or(&[], SecretValue::expose));
                     at = dollar + 1 + name.len();
                 }
@@ -129,12 +138,13 @@ impl<'v, S> Expander<'_, 'v, S> {
         depth: usize,
     ) -> Result<Vec<u8>, Fault> {
         let Some(operator) = braced.operator else {
-            let value = self.look(braced.name, |_| true, true);
+            let value = self.look(braced.name, offset, |_| true, true)?;
             return Ok(value.map(|value| value.expose().to_vec()).unwrap_or_default());
         };
         let counts = |value: &SecretValue| !operator.or_empty || !value.is_empty();
         let alternative = operator.sign == b'+';
-        let value = self.look(braced.name, |value| counts(value) != alternative, false);
+        let used = |value: &SecretValue| counts(value) != alternative;
+        let value = self.look(braced.name, offset, used, false)?;
         let set = value.is_some_and(counts);
         match operator.sign {
             b'+' if set => self.expand(braced.argument, argument, depth + 1),
@@ -151,15 +161,21 @@ impl<'v, S> Expander<'_, 'v, S> {
     fn look(
         &mut self,
         name: &str,
+        offset: usize,
         used: impl Fn(&SecretValue) -> bool,
         blank_when_unset: bool,
-    ) -> Option<&'v SecretValue> {
+    ) -> Result<Option<&'v SecretValue>, Fault> {
         let found = (self.lookup)(name);
         let blank = found.is_none() && blank_when_unset;
         let (value, source) = found.unzip();
         let used = value.is_some_and(used);
+        let added = value.filter(|_| used).map_or(0, SecretValue::len);
+        if added > self.left || self.lookups.len() >= MOST_LOOKUPS {
+            return Err(Fault { offset, reason: TOO_LONG });
+        }
+        self.left -= added;
         self.lookups.push(Lookup { variable: name.to_owned(), source, used, blank });
-        value
+        Ok(value)
     }
 }
 
@@ -302,6 +318,16 @@ mod tests {
     #[test]
     fn bytes_that_are_not_text_survive() {
         assert_eq!(expanded(b"\xff$FOO\xfe").unwrap().value, SecretValue::new(*b"\xfffirst\xfe"));
+    }
+
+    #[test]
+    fn variables_cannot_make_a_text_endless() {
+        let long = SecretValue::new("x".repeat(1_000));
+        let mut lookup = |_: &str| Some((&long, ()));
+        let fault = expand("$A".repeat(1_000).as_bytes(), &mut lookup).unwrap_err();
+        assert_eq!((fault.offset, fault.reason), (2 * 262, TOO_LONG));
+        let fault = expanded("$BAR".repeat(20_000).as_bytes()).unwrap_err();
+        assert_eq!((fault.offset, fault.reason), (40_000, TOO_LONG));
     }
 
     #[test]

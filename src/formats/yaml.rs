@@ -16,7 +16,8 @@ mod composer;
 pub mod lines;
 pub mod scalar;
 
-/// Most nodes of one file, each expansion of an alias or a merge key counted again.
+/// Most nodes of one file, each expansion of an alias or a merge key counted again. A long text
+/// counts as one more node per KiB.
 pub const MOST_NODES: usize = 100_000;
 
 /// Most collections inside each other, aliases followed.
@@ -316,6 +317,13 @@ mod tests {
                 text.push_str(&format!("  k{copy}: *a{before}\n"));
             }
         }
+        assert_eq!(refusal(&text).reason, composer::TOO_MANY_NODES);
+    }
+
+    #[test]
+    fn long_texts_cannot_be_multiplied() {
+        let aliases = "- *a\n".repeat(2_000);
+        let text = format!("- &a {}\n{aliases}", "x".repeat(100_000));
         assert_eq!(refusal(&text).reason, composer::TOO_MANY_NODES);
     }
 

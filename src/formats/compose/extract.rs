@@ -1,6 +1,6 @@
 //! One document of a compose file: expanded, checked, and cut down to what matters here.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use super::{
     Failure, home,
@@ -42,10 +42,14 @@ const PROFILES: &str = "`profiles:` is a list of names";
 const EXTENDS: &str = "`extends:` is a service's name, or a mapping with `service` and `file`";
 const INCLUDE: &str = "`include:` is a list of paths and of mappings with `path`";
 const WORD: &str = "a text is expected here";
+const TOO_LONG: &str = "variables make this file more than 32 MiB longer";
 const REMOTE: &str = "this compose file is not on this machine; it cannot be read here";
 const BLANK: &str = "a variable that is not set becomes empty text here";
 const NAMELESS: &str = "an entry of `environment:` without a name";
 const UNKNOWN_KEY: &str = "Compose 2.40 knows no such key of a service and refuses the file";
+
+/// Most bytes that variables may add to one file.
+const MOST_ADDED: usize = 32 * 1024 * 1024;
 
 /// Every key that a service may have besides `x-…`.
 const SERVICE_KEYS: &str = "annotations attach blkio_config build cap_add cap_drop cgroup \
@@ -69,6 +73,8 @@ pub(super) struct Extractor<'a> {
     /// The folder that relative paths in it count from.
     pub(super) folder: &'a str,
     pub(super) variables: &'a Variables,
+    /// Bytes that variables have added so far.
+    pub(super) added: Cell<usize>,
 }
 
 impl Extractor<'_> {
@@ -396,14 +402,20 @@ impl Extractor<'_> {
     fn expand(&self, node: &Node) -> Result<template::Expansion<()>, Failure> {
         let text = node.text().map(SecretValue::expose).unwrap_or_default();
         let mut lookup = |name: &str| self.variables.get(name).map(|value| (value, ()));
-        template::expand(text, &mut lookup).map_err(|fault| {
+        let expansion = template::expand(text, &mut lookup).map_err(|fault| {
             let quoted = matches!(&node.value, Value::Scalar(s) if s.style == Style::Quoted);
             let start = node.span.start + usize::from(quoted);
             let written = self.bytes.get(start..).unwrap_or_default().starts_with(text);
             let position =
                 if written { self.lines.position(start + fault.offset) } else { node.position };
             self.refuse(position, fault.reason)
-        })
+        })?;
+        let added = expansion.value.len().saturating_sub(text.len());
+        self.added.set(self.added.get().saturating_add(added));
+        if self.added.get() > MOST_ADDED {
+            return Err(self.refuse(node.position, TOO_LONG));
+        }
+        Ok(expansion)
     }
 
     fn place(&self, position: Position) -> Place {

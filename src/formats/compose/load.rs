@@ -1,6 +1,6 @@
 //! Files to services: documents over each other, and the services they extend.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cell::Cell, collections::BTreeMap, sync::Arc};
 
 use super::{
     Failure, Files,
@@ -73,8 +73,27 @@ impl<'a> Reader<'a> {
 
 /// All services of a project.
 pub(super) fn load(reader: &mut Reader<'_>, found: &Found) -> Result<Services, Failure> {
-    Scope { folder: &found.folder, variables: &found.variables, above: &[] }
-        .services(reader, &found.files)
+    let scope = Scope { folder: &found.folder, variables: &found.variables, above: &[] };
+    scope.services(reader, &found.files)
+}
+
+/// The project's name: `name:` of a compose file, or its folder's. A folder whose name is not
+/// known here (the request's own) has a name that is set, and no more.
+pub(super) fn project_name(reader: &mut Reader<'_>, found: &Found) -> String {
+    let mut name = None;
+    for file in &found.files {
+        let Ok(bytes) = reader.read(file) else { continue };
+        let documents = yaml::parse(bytes.expose()).unwrap_or_default();
+        let named = documents.iter().filter_map(|document| document.root.get("name")?.name());
+        name = named.filter(|name| !name.is_empty()).last().map(str::to_owned).or(name);
+    }
+    let folder = found.folder.rsplit('/').next().unwrap_or_default();
+    let name = name.unwrap_or_else(|| folder.to_ascii_lowercase());
+    let fits =
+        |character: &char| character.is_ascii_alphanumeric() || matches!(character, '-' | '_');
+    let name: String = name.chars().filter(fits).collect();
+    let name = name.trim_start_matches(['-', '_']);
+    if name.is_empty() { "default".to_owned() } else { name.to_owned() }
 }
 
 /// A project, or one that is included: its own folder and variables.
@@ -127,8 +146,9 @@ impl Scope<'_> {
             return Err(Failure::file(file, EMPTY));
         }
         let lines = Lines::of(bytes);
-        let extractor =
-            Extractor { path: file, bytes, lines: &lines, folder, variables: self.variables };
+        let added = Cell::new(0);
+        let variables = self.variables;
+        let extractor = Extractor { path: file, bytes, lines: &lines, folder, variables, added };
         documents.iter().map(|document| extractor.layer(document)).collect()
     }
 

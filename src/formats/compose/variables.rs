@@ -90,6 +90,11 @@ impl Variables {
         Ok(())
     }
 
+    /// A variable that Compose itself sets, where nothing else does.
+    pub(super) fn set_default(&mut self, name: &str, value: String) {
+        self.values.entry(name.to_owned()).or_insert_with(|| SecretValue::new(value));
+    }
+
     /// A variable's value.
     pub(super) fn get(&self, name: &str) -> Option<&SecretValue> {
         self.values.get(name)

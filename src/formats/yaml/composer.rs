@@ -136,7 +136,8 @@ impl Composer<'_> {
                 self.place(node)?;
             }
             Event::Scalar(text, style, anchor, tag) => {
-                self.count(1, span)?;
+                let size = 1 + text.len() / 1024;
+                self.count(size, span)?;
                 let style = style_of(style);
                 let text = SecretValue::new(text.into_owned());
                 let node = Node {
@@ -145,7 +146,7 @@ impl Composer<'_> {
                     tag: tag.map(|tag| written(&tag)),
                     span,
                     alias: None,
-                    size: 1,
+                    size,
                     height: 0,
                 };
                 self.finish(anchor, node)?;
