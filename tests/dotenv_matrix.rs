@@ -80,6 +80,8 @@ fn expected(result: &Value, sets: bool) -> Seen {
 const NEEDS_EXECUTION: &[(Dialect, &str)] = &[];
 
 #[rstest]
+#[case(Dialect::PythonDotenv, "python-dotenv-1.2.4")]
+#[case(Dialect::NodeDotenv, "node-dotenv-18")]
 #[case(Dialect::Compose, "docker-compose-2.40-env_file")]
 #[case(Dialect::DockerRun, "docker-run-env-file-28")]
 fn every_reader_is_matched(#[case] dialect: Dialect, #[case] column: &str) {
@@ -117,6 +119,8 @@ fn every_reader_is_matched(#[case] dialect: Dialect, #[case] column: &str) {
 
 /// What the readers' own test suites say.
 #[rstest]
+#[case(Dialect::PythonDotenv, "python_dotenv_values")]
+#[case(Dialect::NodeDotenv, "motdotla_dotenv")]
 #[case(Dialect::DockerRun, "docker_cli_kvfile")]
 fn every_peer_test_holds(#[case] dialect: Dialect, #[case] file: &str) {
     let Some(peers) = read_json(&format!("corpus/peers/{file}.json")) else {
