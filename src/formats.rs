@@ -12,6 +12,7 @@ use crate::domain::{
 };
 
 pub mod dotenv;
+pub mod shell;
 
 /// Variables of a process, as a parser that interpolates or passes names through needs them.
 pub type Environment = BTreeMap<String, SecretValue>;

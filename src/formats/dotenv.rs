@@ -13,6 +13,7 @@ mod compose_template;
 mod docker_run;
 mod node_dotenv;
 mod python_dotenv;
+mod sh;
 mod source;
 
 /// Reads the bytes of a whole file as one reader does.
@@ -57,6 +58,8 @@ dialects! {
     Compose = "compose", compose::read;
     /// `docker run --env-file`.
     DockerRun = "docker-run", docker_run::read;
+    /// `set -a; . file` in bash.
+    Sh = "sh", sh::read;
 }
 
 impl Dialect {
@@ -81,4 +84,4 @@ pub fn parse(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::formats) mod tests;
