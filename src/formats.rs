@@ -14,6 +14,7 @@ use crate::domain::{
 pub mod ci;
 pub mod compose;
 pub mod dotenv;
+pub mod shell;
 pub mod template;
 pub mod yaml;
 

@@ -6,10 +6,14 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rstest::rstest;
 use serde_json::Value;
 use stalekey::{
-    domain::{reading::Yield, secret::SecretValue},
+    domain::{
+        reading::{OpaqueReason, Yield},
+        secret::SecretValue,
+    },
     formats::{
         Contents, Environment,
         dotenv::{Dialect, parse},
+        shell::{self, Shell},
     },
 };
 
@@ -56,7 +60,7 @@ fn seen(contents: &Contents, variable: &str, environment: &Environment) -> Seen 
         Some(Yield::Value(value)) => Seen::Bytes(shown(value.expose())),
         Some(Yield::Unset) => Seen::WithoutValue,
         Some(Yield::Inherited) => inherited(variable),
-        Some(Yield::Opaque(reason)) => panic!("{variable} is opaque: {reason:?}"),
+        Some(Yield::Opaque(reason)) => Seen::Bytes(format!("opaque: {}", reason.text())),
     }
 }
 
@@ -77,11 +81,38 @@ fn expected(result: &Value, sets: bool) -> Seen {
 }
 
 /// Cases whose answer needs a command to be run or a process to be looked at.
-const NEEDS_EXECUTION: &[(Dialect, &str)] = &[];
+const NEEDS_EXECUTION: &[(Dialect, &str)] = &[
+    (Dialect::Sh, "backtick"),
+    (Dialect::Sh, "backtick-cmd"),
+    (Dialect::Sh, "backtick-containing-both"),
+    (Dialect::Sh, "cmd-subst-dq"),
+    (Dialect::Sh, "dollar-dollar"),
+    (Dialect::Sh, "dollar-dollar-name"),
+];
+
+/// The exceptions are exceptions because the engine says that it cannot know.
+#[test]
+fn what_needs_execution_is_opaque() {
+    let Some(cases) = read_json("corpus/dotenv_matrix.json") else {
+        println!("skipped: no corpus");
+        return;
+    };
+    for case in cases.as_array().unwrap() {
+        for (dialect, _) in NEEDS_EXECUTION.iter().filter(|(_, id)| case["id"] == *id) {
+            let environment = environment(&case["process_env"]);
+            let contents = parse(*dialect, text(&case["text"]).as_bytes(), &environment).unwrap();
+            let winner = contents.winner(&text(&case["key"])).unwrap();
+            assert_eq!(winner.yields, Yield::Opaque(OpaqueReason::Dynamic), "{}", case["id"]);
+        }
+    }
+}
 
 #[rstest]
+#[case(Dialect::PythonDotenv, "python-dotenv-1.2.4")]
+#[case(Dialect::NodeDotenv, "node-dotenv-18")]
 #[case(Dialect::Compose, "docker-compose-2.40-env_file")]
 #[case(Dialect::DockerRun, "docker-run-env-file-28")]
+#[case(Dialect::Sh, "bash-source")]
 fn every_reader_is_matched(#[case] dialect: Dialect, #[case] column: &str) {
     let Some(cases) = read_json("corpus/dotenv_matrix.json") else {
         println!("skipped: no corpus");
@@ -99,7 +130,9 @@ fn every_reader_is_matched(#[case] dialect: Dialect, #[case] column: &str) {
             Some(encoded) => STANDARD.decode(text(encoded)).unwrap(),
             None => text(&case["text"]).into_bytes(),
         };
-        let environment = environment(&case["process_env"]);
+        let mut environment = environment(&case["process_env"]);
+        // The home directory that the readers ran in.
+        environment.entry("HOME".to_owned()).or_insert_with(|| SecretValue::new("/home/lab"));
         let is = match parse(dialect, &bytes, &environment) {
             Ok(contents) => seen(&contents, &text(&case["key"]), &environment),
             Err(_) => Seen::Refused,
@@ -115,8 +148,71 @@ fn every_reader_is_matched(#[case] dialect: Dialect, #[case] column: &str) {
     assert!(wrong.is_empty(), "case: (the reader, we) {wrong:#?}");
 }
 
+/// `/etc/environment`, which is no dialect of `.env` but was given the same files.
+#[test]
+fn pam_env_is_matched() {
+    let Some(cases) = read_json("corpus/dotenv_matrix.json") else {
+        println!("skipped: no corpus");
+        return;
+    };
+    let (mut right, mut total, mut wrong) = (0, 0, BTreeMap::new());
+    for case in cases.as_array().unwrap() {
+        total += 1;
+        let bytes = match case.get("text_b64") {
+            Some(encoded) => STANDARD.decode(text(encoded)).unwrap(),
+            None => text(&case["text"]).into_bytes(),
+        };
+        let contents = shell::parse(Shell::EnvironmentFile, &bytes, &Environment::new());
+        let is = match seen(&contents, &text(&case["key"]), &Environment::new()) {
+            Seen::WithoutValue => Seen::Absent,
+            seen => seen,
+        };
+        let should = expected(&case["results"]["pam_env-1.5.2"], true);
+        if is == should {
+            right += 1;
+        } else {
+            wrong.insert(text(&case["id"]), (should, is));
+        }
+    }
+    println!("pam_env: {right} of {total}");
+    assert!(wrong.is_empty(), "case: (the reader, we) {wrong:#?}");
+}
+
+/// Files that a shell reads without `set -a`: only what is exported reaches its processes.
+#[rstest]
+#[case(Shell::Bash, "bash-rc")]
+#[case(Shell::Zsh, "zsh-rc")]
+fn start_up_files_are_matched(#[case] shell: Shell, #[case] column: &str) {
+    let Some(cases) = read_json("corpus/dotenv_matrix.json") else {
+        println!("skipped: no corpus");
+        return;
+    };
+    let (mut right, mut total, mut wrong) = (0, 0, BTreeMap::new());
+    for case in cases.as_array().unwrap() {
+        let Some(result) = case["results"].get(column) else { continue };
+        let bytes = match case.get("text_b64") {
+            Some(encoded) => STANDARD.decode(text(encoded)).unwrap(),
+            None => text(&case["text"]).into_bytes(),
+        };
+        let environment = environment(&case["process_env"]);
+        let contents = shell::parse(shell, &bytes, &environment);
+        let is = seen(&contents, &text(&case["key"]), &environment);
+        let should = expected(result, true);
+        total += 1;
+        if is == should || should == Seen::Refused {
+            right += 1;
+        } else {
+            wrong.insert(text(&case["id"]), (should, is));
+        }
+    }
+    println!("{}: {right} of {total} start-up files", shell.name());
+    assert!(wrong.is_empty(), "case: (the reader, we) {wrong:#?}");
+}
+
 /// What the readers' own test suites say.
 #[rstest]
+#[case(Dialect::PythonDotenv, "python_dotenv_values")]
+#[case(Dialect::NodeDotenv, "motdotla_dotenv")]
 #[case(Dialect::DockerRun, "docker_cli_kvfile")]
 fn every_peer_test_holds(#[case] dialect: Dialect, #[case] file: &str) {
     let Some(peers) = read_json(&format!("corpus/peers/{file}.json")) else {

@@ -6,10 +6,14 @@
 
 use crate::formats::{Contents, Environment, Refusal};
 
+mod characters;
 mod collector;
 mod compose;
 mod compose_template;
 mod docker_run;
+mod node_dotenv;
+mod python_dotenv;
+mod sh;
 mod source;
 
 /// Reads the bytes of a whole file as one reader does.
@@ -46,10 +50,16 @@ macro_rules! dialects {
 }
 
 dialects! {
+    /// python-dotenv 1.2 (`dotenv_values`), also behind Flask, uvicorn and pydantic-settings.
+    PythonDotenv = "python-dotenv", python_dotenv::read;
+    /// Node's dotenv package (16 to 18), without an expanding package behind it.
+    NodeDotenv = "node-dotenv", node_dotenv::read;
     /// Docker Compose's `.env` and `env_file:` (compose-go 2).
     Compose = "compose", compose::read;
     /// `docker run --env-file`.
     DockerRun = "docker-run", docker_run::read;
+    /// `set -a; . file` in bash.
+    Sh = "sh", sh::read;
 }
 
 impl Dialect {
@@ -74,4 +84,4 @@ pub fn parse(
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::formats) mod tests;

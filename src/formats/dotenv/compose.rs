@@ -10,6 +10,7 @@ use crate::{
     formats::{
         Contents, Environment, Refusal,
         dotenv::{
+            characters::{first, leading, trim_end},
             collector::Collector,
             compose_template,
             source::{Decoding, Invalid, Source},
@@ -89,7 +90,7 @@ fn name_end(
 ) -> Result<Option<usize>, Refusal> {
     let mut at = start;
     while at < text.len() {
-        let (character, length) = first_character(&text[at..]);
+        let (character, length) = first(&text[at..]);
         match character {
             '=' | ':' | '\n' => return Ok(Some(at)),
             '_' | '.' | '-' | '[' | ']' => {}
@@ -114,7 +115,7 @@ fn read_unquoted(
     let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
     let line = &text[at..end];
     let value = &line[..memchr::memmem::find(line, b" #").unwrap_or(line.len())];
-    let value = resolve(collector, trim_end(value), at)?;
+    let value = resolve(collector, trim_end(value, char::is_whitespace), at)?;
     collector.assign(name, at, as_sent(&value));
     Ok((end + 1).min(text.len()))
 }
@@ -229,38 +230,4 @@ fn as_sent(value: &[u8]) -> Vec<u8> {
 /// White space that does not end a line.
 const fn is_space(character: char) -> bool {
     matches!(character, '\t' | '\u{b}' | '\u{c}' | '\r' | ' ' | '\u{85}' | '\u{a0}')
-}
-
-/// Length of the characters at the start of `text` for which `accepts` holds.
-fn leading(text: &[u8], accepts: impl Fn(char) -> bool) -> usize {
-    let mut at = 0;
-    while at < text.len() {
-        let (character, length) = first_character(&text[at..]);
-        if !accepts(character) {
-            break;
-        }
-        at += length;
-    }
-    at
-}
-
-/// `text` without white space at its end.
-fn trim_end(text: &[u8]) -> &[u8] {
-    let valid = text
-        .utf8_chunks()
-        .last()
-        .map_or("", |chunk| if chunk.invalid().is_empty() { chunk.valid() } else { "" });
-    &text[..text.len() - (valid.len() - valid.trim_end().len())]
-}
-
-/// The first character of `text`, which is not empty; U+FFFD of length 1 for a bad byte.
-fn first_character(text: &[u8]) -> (char, usize) {
-    if text[0].is_ascii() {
-        return (char::from(text[0]), 1);
-    }
-    text[..text.len().min(4)]
-        .utf8_chunks()
-        .next()
-        .and_then(|chunk| chunk.valid().chars().next())
-        .map_or((char::REPLACEMENT_CHARACTER, 1), |character| (character, character.len_utf8()))
 }
