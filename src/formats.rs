@@ -11,6 +11,13 @@ use crate::domain::{
     secret::SecretValue,
 };
 
+pub mod ci;
+pub mod compose;
+pub mod dotenv;
+pub mod shell;
+pub mod template;
+pub mod yaml;
+
 /// Variables of a process, as a parser that interpolates or passes names through needs them.
 pub type Environment = BTreeMap<String, SecretValue>;
 

@@ -1,0 +1,178 @@
+//! One service's variables, put together: `environment` over `env_file`.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Failure, Project, Request, Service,
+    discovery::Found,
+    load::Reader,
+    model::{Block, Entry, EnvFile, Service as Model, Services},
+    variables::Variables,
+};
+use crate::{
+    domain::{
+        inert::inert,
+        reading::{Occurrence, Origin, Yield},
+        secret::SecretValue,
+    },
+    formats::{
+        Contents, Environment, Refusal,
+        dotenv::{self, Dialect},
+    },
+};
+
+const NO_SERVICE: &str = "the project has no service of this name";
+const NOTHING_TO_RUN: &str = "this service has neither an image nor a build; Compose refuses it";
+const NO_ENV_FILE: &str = "this env_file does not exist, and is required";
+
+/// The services that would be started.
+pub(super) fn resolve_all(
+    reader: &mut Reader<'_>,
+    request: &Request,
+    found: &Found,
+    services: Services,
+) -> Result<Vec<Service>, Failure> {
+    if let Some(wanted) = &request.service
+        && !services.contains_key(wanted)
+    {
+        return Err(Failure::project(NO_SERVICE));
+    }
+    let mut resolved = Vec::new();
+    for (name, model) in services {
+        let named = request.service.as_ref() == Some(&name);
+        if !named && !is_active(&model, &found.profiles) {
+            continue;
+        }
+        if model.runs.is_empty() {
+            let refusal = Refusal { position: model.place.position, reason: NOTHING_TO_RUN };
+            return Err(Failure::Refused { path: model.place.path, refusal });
+        }
+        if named || request.service.is_none() {
+            reader.problems.extend(model.problems.iter().cloned());
+            let contents = resolve(reader, model, &found.variables)?;
+            resolved.push(Service { name, contents });
+        }
+    }
+    Ok(resolved)
+}
+
+/// A service without profiles always starts.
+fn is_active(service: &Model, profiles: &[String]) -> bool {
+    service.profiles.is_empty()
+        || profiles.iter().any(|active| active == "*" || service.profiles.contains(active))
+}
+
+impl Entry {
+    /// Gives a name without a value the project's value, and says where that stands.
+    pub(super) fn pass_through(&mut self, variables: &Variables) {
+        if self.value.is_some() {
+            return;
+        }
+        if let Some(value) = variables.get(&self.variable) {
+            self.value = Some(value.clone());
+            self.sources = variables.sources(&self.variable, &self.variable);
+        }
+    }
+}
+
+fn resolve(
+    reader: &mut Reader<'_>,
+    model: Model,
+    variables: &Variables,
+) -> Result<Contents, Failure> {
+    let mut entries = model.environment.map(|block: Block| block.entries).unwrap_or_default();
+    for entry in &mut entries {
+        entry.pass_through(variables);
+    }
+    let deciding: BTreeMap<String, usize> = entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.live)
+        .map(|(index, entry)| (entry.variable.clone(), index))
+        .collect();
+    let mut seen = variables.values().clone();
+    for index in deciding.values() {
+        let entry = &entries[*index];
+        if let Some(value) = &entry.value {
+            seen.entry(entry.variable.clone()).or_insert_with(|| value.clone());
+        }
+    }
+    let mut contents = Contents::default();
+    let mut from_files: BTreeMap<String, usize> = BTreeMap::new();
+    for file in &model.env_files {
+        let read = read_env_file(reader, file, &seen, variables)?;
+        for found in read.occurrences {
+            let decides = found.wins && matches!(found.yields, Yield::Value(_));
+            if decides {
+                from_files.insert(found.variable.clone(), contents.occurrences.len());
+            }
+            contents.occurrences.push(Occurrence { wins: false, ..found });
+        }
+        contents.problems.extend(read.problems);
+    }
+    for (variable, index) in from_files {
+        if !deciding.contains_key(&variable) {
+            contents.occurrences[index].wins = true;
+        }
+    }
+    for (index, entry) in entries.into_iter().enumerate() {
+        let wins = deciding.get(&entry.variable) == Some(&index);
+        contents.occurrences.push(Occurrence {
+            variable: entry.variable,
+            place: entry.place,
+            origin: Origin::ComposeEnvironment,
+            yields: entry.value.map_or(Yield::Unset, Yield::Value),
+            wins,
+        });
+        contents.occurrences.extend(entry.sources);
+    }
+    Ok(contents)
+}
+
+/// The assignments of one env file, those of its winners that pass a name through resolved.
+fn read_env_file(
+    reader: &mut Reader<'_>,
+    file: &EnvFile,
+    seen: &Environment,
+    variables: &Variables,
+) -> Result<Contents, Failure> {
+    if !reader.exists(&file.path) {
+        if file.required {
+            let refusal = Refusal { position: file.place.position, reason: NO_ENV_FILE };
+            return Err(Failure::Refused { path: file.place.path.clone(), refusal });
+        }
+        return Ok(Contents::default());
+    }
+    let bytes = reader.read(&file.path)?;
+    let dialect = if file.raw { Dialect::DockerRun } else { Dialect::Compose };
+    let read = dotenv::parse(dialect, bytes.expose(), seen)
+        .map_err(|refusal| Failure::in_file(&file.path, refusal))?;
+    let path = inert(&file.path);
+    let mut occurrences: Vec<Occurrence<SecretValue>> = Vec::new();
+    for mut found in read.occurrences {
+        let mut sources = Vec::new();
+        if found.yields == Yield::Inherited {
+            found.yields = match seen.get(&found.variable) {
+                Some(value) => Yield::Value(value.clone()),
+                None => Yield::Unset,
+            };
+            sources = variables.sources(&found.variable, &found.variable);
+        }
+        found.place = found.place.in_file(path.as_str());
+        found.origin = Origin::ComposeEnvFile;
+        occurrences.push(found);
+        occurrences.extend(sources);
+    }
+    let problems = read.problems.into_iter().map(|mut problem| {
+        problem.place = problem.place.in_file(path.as_str());
+        problem
+    });
+    Ok(Contents { occurrences, problems: problems.collect() })
+}
+
+impl Project {
+    /// The service of that name.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}

@@ -1,0 +1,235 @@
+//! python-dotenv 1.2.4, as `dotenv_values` and `load_dotenv` read a file.
+//!
+//! A bad statement is passed over with a warning, up to the end of the line in which it went
+//! wrong. `${NAME}` and `${NAME:-default}` are resolved in every value, single quotes included,
+//! the file before the environment.
+
+use crate::{
+    domain::reading::Yield,
+    formats::{
+        Contents, Environment, Refusal,
+        dotenv::{
+            characters::{leading, line, trim_end},
+            collector::Collector,
+            source::{Decoding, Invalid, Source},
+        },
+    },
+};
+
+/// Reads a file as python-dotenv does.
+pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    let decoding =
+        Decoding { drops_byte_order_mark: true, invalid: Invalid::Refused, unifies_newlines: true };
+    let source = Source::decode(bytes, decoding)?;
+    let mut collector = Collector::new(&source, environment);
+    let text = source.text();
+    let mut at = leading(text, is_space);
+    while at < text.len() {
+        let start = at;
+        at = match read_statement(text, start) {
+            Ok(statement) => {
+                statement.record(&mut collector);
+                statement.end
+            }
+            Err(Unread { at }) => {
+                collector.problem(start, "a statement that python-dotenv cannot read and skips");
+                at + line(text, at).len()
+            }
+        };
+        at += leading(&text[at..], is_space);
+    }
+    Ok(collector.finish())
+}
+
+/// The reader stopped here; the rest of this line is lost.
+struct Unread {
+    at: usize,
+}
+
+/// One statement: a name, and maybe a value that stands at `at`.
+struct Statement<'text> {
+    name: Option<&'text [u8]>,
+    value: Option<Vec<u8>>,
+    at: usize,
+    end: usize,
+}
+
+impl Statement<'_> {
+    fn record(&self, collector: &mut Collector<'_>) {
+        let Some(name) = self.name else { return };
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        match &self.value {
+            Some(value) => {
+                let value = resolve(collector, value);
+                collector.assign(name, self.at, value);
+            }
+            None => collector.unset(name, self.at),
+        }
+    }
+}
+
+/// Reads the statement that starts at `start`, up to the end of its line.
+fn read_statement(text: &[u8], start: usize) -> Result<Statement<'_>, Unread> {
+    let name_start = start + export_length(&text[start..]);
+    let (name, mut at) = read_name(text, name_start)?;
+    at += leading(&text[at..], is_blank);
+    let mut statement = Statement { name, value: None, at: name_start, end: 0 };
+    if text.get(at) == Some(&b'=') {
+        let blank = leading(&text[at + 1..], is_blank);
+        at += 1 + blank;
+        let (value, value_at, end) = if blank > 0 && text.get(at) == Some(&b'#') {
+            (Vec::new(), at, at)
+        } else {
+            read_value(text, at)?
+        };
+        (statement.value, statement.at, at) = (Some(value), value_at, end);
+    }
+    let comment = at + leading(&text[at..], is_blank);
+    if text.get(comment) == Some(&b'#') {
+        at = comment + line(text, comment).len();
+    }
+    let end = at + leading(&text[at..], is_blank);
+    match text.get(end) {
+        None | Some(b'\n') => Ok(Statement { end, ..statement }),
+        Some(_) => Err(Unread { at }),
+    }
+}
+
+/// `export` and the blanks behind it.
+fn export_length(text: &[u8]) -> usize {
+    match text.strip_prefix(b"export") {
+        Some(rest) if leading(rest, is_blank) > 0 => b"export".len() + leading(rest, is_blank),
+        _ => 0,
+    }
+}
+
+/// The name at `at`, none for a comment, and where it ends.
+fn read_name(text: &[u8], at: usize) -> Result<(Option<&[u8]>, usize), Unread> {
+    match text.get(at) {
+        Some(b'#') => Ok((None, at)),
+        Some(b'\'') => {
+            let name = &text[at + 1..];
+            match memchr::memchr(b'\'', name) {
+                Some(length) if length > 0 => Ok((Some(&name[..length]), at + length + 2)),
+                _ => Err(Unread { at }),
+            }
+        }
+        _ => {
+            let length = leading(&text[at..], |c| !matches!(c, '=' | '#') && !is_space(c));
+            if length == 0 {
+                return Err(Unread { at });
+            }
+            Ok((Some(&text[at..at + length]), at + length))
+        }
+    }
+}
+
+/// The value at `at`: its bytes, where they begin, and where the reader goes on.
+fn read_value(text: &[u8], at: usize) -> Result<(Vec<u8>, usize, usize), Unread> {
+    match text.get(at) {
+        Some(quote @ (b'\'' | b'"')) => {
+            let (value, end) = read_quoted(text, at, *quote)?;
+            Ok((value, at + 1, end))
+        }
+        None | Some(b'\n') => Ok((Vec::new(), at, at)),
+        Some(_) => {
+            let whole = line(text, at);
+            let kept = &whole[..comment_start(whole).unwrap_or(whole.len())];
+            Ok((trim_end(kept, is_space).to_vec(), at, at + whole.len()))
+        }
+    }
+}
+
+/// Where white space and a `#` begin; the white space may be longer.
+fn comment_start(line: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'#', line)
+        .find(|at| trim_end(&line[..*at], is_space).len() < *at)
+        .map(|at| trim_end(&line[..at], is_space).len())
+}
+
+/// A quoted value, maybe of several lines, and where its closing quote ends.
+fn read_quoted(text: &[u8], open: usize, quote: u8) -> Result<(Vec<u8>, usize), Unread> {
+    let mut value = Vec::new();
+    let mut at = open + 1;
+    loop {
+        let length = memchr::memchr2(quote, b'\\', &text[at..]).ok_or(Unread { at: open })?;
+        value.extend_from_slice(&text[at..at + length]);
+        at += length;
+        if text[at] == quote {
+            return Ok((value, at + 1));
+        }
+        let escaped = *text.get(at + 1).ok_or(Unread { at: open })?;
+        match unescape(escaped, quote) {
+            Some(byte) => value.push(byte),
+            None => value.extend_from_slice(&[b'\\', escaped]),
+        }
+        at += 2;
+    }
+}
+
+/// What a backslash and this byte stand for between these quotes.
+const fn unescape(byte: u8, quote: u8) -> Option<u8> {
+    match byte {
+        b'\\' | b'\'' => Some(byte),
+        _ if quote == b'\'' => None,
+        b'"' => Some(b'"'),
+        b'a' => Some(7),
+        b'b' => Some(8),
+        b'f' => Some(12),
+        b'n' => Some(b'\n'),
+        b'r' => Some(b'\r'),
+        b't' => Some(b'\t'),
+        b'v' => Some(11),
+        _ => None,
+    }
+}
+
+/// `${NAME}` and `${NAME:-default}`; a name is anything without `}` and `:`.
+fn resolve(collector: &Collector<'_>, value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    let mut rest = value;
+    while let Some(start) = memchr::memmem::find(rest, b"${") {
+        let inner = &rest[start + 2..];
+        let Some(length) = memchr::memchr2(b'}', b':', inner) else { break };
+        let (name, after) = inner.split_at(length);
+        let (default, tail) = match after {
+            [b'}', tail @ ..] => (&b""[..], tail),
+            [b':', b'-', word @ ..] => match memchr::memchr(b'}', word) {
+                Some(end) => (&word[..end], &word[end + 1..]),
+                None => break,
+            },
+            // No reference, and none that began before this colon is one either.
+            _ => {
+                let (passed, tail) = rest.split_at(start + 2 + length);
+                out.extend_from_slice(passed);
+                rest = tail;
+                continue;
+            }
+        };
+        out.extend_from_slice(&rest[..start]);
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        out.extend_from_slice(look_up(collector, name).unwrap_or(default));
+        rest = tail;
+    }
+    out.extend_from_slice(rest);
+    out
+}
+
+/// The file's own value first; a name without a value there is empty.
+fn look_up<'file>(collector: &'file Collector<'_>, name: &str) -> Option<&'file [u8]> {
+    match collector.assigned(name) {
+        Some(Yield::Value(value)) => Some(value.expose()),
+        Some(_) => Some(b""),
+        None => collector.environment().get(name).map(|value| value.expose()),
+    }
+}
+
+/// Python's `\s`.
+const fn is_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
+}
+
+/// Python's `\s` without line breaks.
+const fn is_blank(character: char) -> bool {
+    is_space(character) && !matches!(character, '\n' | '\r')
+}

@@ -1,0 +1,226 @@
+//! What the commands of a file have done to the shell's variables so far.
+
+use std::collections::HashMap;
+
+use crate::{
+    domain::{
+        place::{Place, Position},
+        reading::{Occurrence, OpaqueReason, Problem, Yield},
+        secret::SecretValue,
+    },
+    formats::{Contents, Environment},
+};
+
+/// Whether a command takes effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Certainty {
+    /// It does.
+    Runs,
+    /// Under a condition.
+    Maybe,
+    /// It runs in a process of its own, and its effect ends there.
+    Lost,
+    /// It does not run.
+    Never,
+}
+
+/// A value, as far as it is known.
+#[derive(Debug, Clone)]
+pub(super) enum Known {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// Not known, and why.
+    Opaque(OpaqueReason),
+}
+
+#[derive(Debug, Clone, Default)]
+struct Variable {
+    /// `None` when it is unset.
+    value: Option<Known>,
+    exported: bool,
+    /// The occurrence that made the value.
+    assigned_by: Option<usize>,
+    /// The occurrence that decides what a process sees.
+    decided_by: Option<usize>,
+}
+
+/// The variables, and the occurrences that made them.
+#[derive(Debug)]
+pub(super) struct State<'file> {
+    environment: &'file Environment,
+    variables: HashMap<String, Variable>,
+    /// How to undo what was done since the last complete command.
+    journal: Vec<(String, Option<Variable>)>,
+    contents: Contents,
+    line_starts: Vec<usize>,
+    /// `set -a`.
+    pub(super) exports_all: bool,
+}
+
+impl<'file> State<'file> {
+    /// A shell that has just started.
+    pub(super) fn new(text: &[u8], environment: &'file Environment, exports_all: bool) -> Self {
+        let breaks = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
+        Self {
+            environment,
+            variables: HashMap::new(),
+            journal: Vec::new(),
+            contents: Contents::default(),
+            line_starts: std::iter::once(0).chain(breaks).collect(),
+            exports_all,
+        }
+    }
+
+    /// What `$name` gives; `None` when it is unset.
+    pub(super) fn look_up(&self, name: &str) -> Option<Known> {
+        match self.variables.get(name) {
+            Some(variable) => variable.value.clone(),
+            None => self.environment.get(name).map(|value| Known::Bytes(value.expose().to_vec())),
+        }
+    }
+
+    /// `name=value`, by a command of this certainty; `exports` says that the command exports it.
+    pub(super) fn assign(
+        &mut self,
+        name: &str,
+        at: usize,
+        value: Known,
+        certainty: Certainty,
+        exports: bool,
+    ) {
+        if certainty == Certainty::Never {
+            return;
+        }
+        let value = if certainty == Certainty::Runs {
+            value
+        } else {
+            Known::Opaque(OpaqueReason::Conditional)
+        };
+        let yields = match &value {
+            Known::Bytes(bytes) => Yield::Value(SecretValue::new(bytes.clone())),
+            Known::Opaque(reason) => Yield::Opaque(*reason),
+        };
+        let occurrence = self.occur(name, at, yields);
+        if certainty == Certainty::Lost {
+            return self.problem(at, "assigned in a subshell; the value ends there");
+        }
+        let exports_all = self.exports_all;
+        let variable = self.change(name);
+        variable.value = Some(value);
+        variable.assigned_by = Some(occurrence);
+        variable.exported |= exports || exports_all;
+        if variable.exported {
+            variable.decided_by = Some(occurrence);
+        }
+    }
+
+    /// `export name`, without a value.
+    pub(super) fn export(&mut self, name: &str, at: usize, certainty: Certainty) {
+        if certainty > Certainty::Maybe || self.look_up(name).is_none() {
+            return;
+        }
+        if certainty == Certainty::Maybe {
+            if !self.change(name).exported {
+                let yields = Yield::Opaque(OpaqueReason::Conditional);
+                let occurrence = self.occur(name, at, yields);
+                self.change(name).decided_by = Some(occurrence);
+            }
+            return;
+        }
+        let variable = self.change(name);
+        variable.exported = true;
+        variable.decided_by = variable.assigned_by.or(variable.decided_by);
+    }
+
+    /// `unset name`, or `export -n name` where `keeps_value`.
+    pub(super) fn remove(
+        &mut self,
+        name: &str,
+        at: usize,
+        certainty: Certainty,
+        keeps_value: bool,
+    ) {
+        if certainty > Certainty::Maybe {
+            return;
+        }
+        let conditional = certainty == Certainty::Maybe;
+        let yields =
+            if conditional { Yield::Opaque(OpaqueReason::Conditional) } else { Yield::Unset };
+        let occurrence = self.occur(name, at, yields);
+        let variable = self.change(name);
+        variable.decided_by = Some(occurrence);
+        if conditional {
+            variable.value = Some(Known::Opaque(OpaqueReason::Conditional));
+            return;
+        }
+        variable.exported = false;
+        if !keeps_value {
+            variable.value = None;
+            variable.assigned_by = None;
+        }
+    }
+
+    /// Something a person should know.
+    pub(super) fn problem(&mut self, at: usize, text: &'static str) {
+        let place = Place::at(self.position(at));
+        self.contents.problems.push(Problem { place, text });
+    }
+
+    /// The commands so far are complete: the shell has run them.
+    pub(super) fn commit(&mut self) {
+        self.journal.clear();
+    }
+
+    /// The shell never ran the commands since the last commit.
+    pub(super) fn roll_back(&mut self) {
+        for (name, before) in self.journal.drain(..).rev() {
+            match before {
+                Some(variable) => self.variables.insert(name, variable),
+                None => self.variables.remove(&name),
+            };
+        }
+    }
+
+    /// Marks the winners and names what never leaves the shell.
+    pub(super) fn finish(mut self) -> Contents {
+        let mut kept_back = Vec::new();
+        for variable in self.variables.values() {
+            if let Some(decisive) = variable.decided_by {
+                self.contents.occurrences[decisive].wins = true;
+            }
+            if let Some(assigned) = variable.assigned_by.filter(|_| !variable.exported) {
+                kept_back.push(assigned);
+            }
+        }
+        kept_back.sort_unstable();
+        for index in kept_back {
+            let place = self.contents.occurrences[index].place.clone();
+            self.contents.problems.push(Problem { place, text: "assigned but not exported" });
+        }
+        self.contents.problems.sort_by_key(|problem| problem.place.position);
+        self.contents
+    }
+
+    fn occur(&mut self, name: &str, at: usize, yields: Yield<SecretValue>) -> usize {
+        let position = self.position(at);
+        self.contents.occurrences.push(Occurrence::new(name, position, yields));
+        self.contents.occurrences.len() - 1
+    }
+
+    /// The variable, with its former self noted for a roll-back.
+    fn change(&mut self, name: &str) -> &mut Variable {
+        self.journal.push((name.to_owned(), self.variables.get(name).cloned()));
+        let inherited = self.environment.get(name);
+        self.variables.entry(name.to_owned()).or_insert_with(|| Variable {
+            value: inherited.map(|value| Known::Bytes(value.expose().to_vec())),
+            exported: inherited.is_some(),
+            ..Variable::default()
+        })
+    }
+
+    /// Where a byte of the file stands.
+    pub(super) fn position(&self, at: usize) -> Position {
+        let line = self.line_starts.partition_point(|start| *start <= at);
+        Position { line: line as u32, column: (at - self.line_starts[line - 1] + 1) as u32 }
+    }
+}
