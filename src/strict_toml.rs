@@ -128,12 +128,14 @@ pub fn read_all<T: DeserializeOwned + JsonSchema>(source: &Source<'_>) -> Outcom
     let mut mistakes = Mistakes::default();
     syntax::report(&sheet, &errors, &mut mistakes);
     let schema = schemars::schema_for!(T);
-    let whole = Walk::new(&sheet, schema.as_value(), &mut mistakes).run(tree.get_mut());
+    Walk::new(&sheet, schema.as_value(), &mut mistakes).run(tree.get_mut());
     let mut document = None;
-    if errors.is_empty() && whole {
+    if errors.is_empty() {
         let places = Places::of_table(0..0, tree.span(), tree.get_ref());
         match T::deserialize(Deserializer::from(tree)) {
             Ok(value) => document = Some(Document { value, places, sheet }),
+            // What is missing is known already.
+            Err(_) if !mistakes.is_empty() => {}
             Err(error) => {
                 let span = error.span().unwrap_or_default();
                 mistakes.push(sheet.mistake(span, "this value cannot be understood", false));

@@ -149,6 +149,14 @@ impl Sheet {
                 }
                 b'\t' => shown.push_str("    "),
                 b'\r' => {}
+                byte if is_bare(byte) && !faulty && !after_equals => {
+                    // The first part of a dotted name that stands in the tree at another place.
+                    let rest = &self.text.as_bytes()[at..line.end];
+                    let length = rest.iter().take_while(|byte| is_bare(**byte)).count();
+                    shown.push_str(&shown_name(self.text.get(at..at + length).unwrap_or_default()));
+                    at += length;
+                    continue;
+                }
                 _ => {
                     // Nothing is known of what stands here, so nothing more of the line is shown.
                     shown.push_str(HIDDEN);
@@ -183,6 +191,11 @@ fn collect(node: &Spanned<DeValue<'_>>, parts: &mut BTreeMap<usize, (usize, Part
     if !node.span().is_empty() {
         parts.insert(node.span().start, (node.span().end, part));
     }
+}
+
+/// A byte of a name without quotes.
+const fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 /// A switch or a short number; whatever else is not quoted may be anything.

@@ -26,10 +26,10 @@ impl<'a> Walk<'a> {
         Self { sheet, schemas: Schemas::new(schema), mistakes }
     }
 
-    /// Whether something of the file is left.
-    pub(super) fn run(mut self, root: &mut DeTable<'_>) -> bool {
+    /// Checks the whole file.
+    pub(super) fn run(mut self, root: &mut DeTable<'_>) {
         let root_schema = self.schemas.root();
-        self.table(root_schema, root, &(0..0))
+        self.table(root_schema, root, &(0..0));
     }
 
     /// Checks a value; `false` when its owner has to do without it.
