@@ -37,4 +37,5 @@
 
 pub mod domain;
 pub mod formats;
+pub mod inventory;
 pub mod strict_toml;

@@ -1,0 +1,229 @@
+//! The walk over the parsed file, guided by the schema of its types.
+
+use std::ops::Range;
+
+use serde_json::Value;
+use toml::{
+    Spanned,
+    de::{DeArray, DeTable, DeValue},
+};
+
+use super::{
+    excerpt::{Sheet, shown_name},
+    mistake::Mistakes,
+    schema::{Fields, Schemas, bounds, description, is_of_type, literals, type_names},
+};
+
+/// Finds mistakes, and takes them out of the tree so that the rest can be understood.
+pub(super) struct Walk<'a> {
+    sheet: &'a Sheet,
+    schemas: Schemas<'a>,
+    mistakes: &'a mut Mistakes,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(sheet: &'a Sheet, schema: &'a Value, mistakes: &'a mut Mistakes) -> Self {
+        Self { sheet, schemas: Schemas::new(schema), mistakes }
+    }
+
+    /// Checks the whole file.
+    pub(super) fn run(mut self, root: &mut DeTable<'_>) {
+        let root_schema = self.schemas.root();
+        self.table(root_schema, root, &(0..0));
+    }
+
+    /// Checks a value; `false` when its owner has to do without it.
+    fn value(&mut self, schema: &'a Value, node: &mut Spanned<DeValue<'_>>) -> bool {
+        let span = node.span();
+        let forms = self.schemas.forms(schema);
+        let kind = type_of(node.get_ref());
+        let fitting: Vec<_> = forms.iter().copied().filter(|form| is_of_type(form, kind)).collect();
+        let Some(form) = fitting.first().copied() else {
+            let wanted = wanted_types(&forms);
+            let found = article(kind);
+            self.add(span, format!("expected {wanted}, found {found}"));
+            return false;
+        };
+        match node.get_mut() {
+            DeValue::String(text) => self.text(&fitting, text, span),
+            DeValue::Integer(number) => {
+                let (least, most) = bounds(form);
+                let value = i128::from_str_radix(&number.as_str().replace('_', ""), number.radix());
+                let fits = value.is_ok_and(|value| (least..=most).contains(&value));
+                if !fits {
+                    let range = if most >= i128::from(u32::MAX) {
+                        format!("at least {least}")
+                    } else {
+                        format!("from {least} to {most}")
+                    };
+                    self.add(span, format!("this number must be {range}"));
+                }
+                fits
+            }
+            DeValue::Array(array) => {
+                let Some(items) = form.get("items") else { return true };
+                let mut whole = true;
+                let elements = std::mem::replace(array, DeArray::new());
+                for mut element in elements {
+                    if self.value(items, &mut element) {
+                        array.push(element);
+                    } else {
+                        whole = false;
+                    }
+                }
+                whole || !array.is_empty()
+            }
+            DeValue::Table(table) => self.table(form, table, &span),
+            DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => true,
+        }
+    }
+
+    fn text(&mut self, forms: &[&'a Value], text: &str, span: Range<usize>) -> bool {
+        let mut allowed = Vec::new();
+        for form in forms {
+            match literals(form) {
+                None => return true,
+                Some(words) => allowed.extend(words),
+            }
+        }
+        if allowed.contains(&text) {
+            return true;
+        }
+        self.unknown_word("value", text, allowed, span);
+        false
+    }
+
+    fn unknown_word(&mut self, what: &str, text: &str, allowed: Vec<&str>, span: Range<usize>) {
+        if !self.sheet.is_faulty(span.start) {
+            let what = format!("unknown {what} `{}`", shown_name(text));
+            self.mistakes.push(self.sheet.mistake(span, what, true).instead(text, allowed));
+        }
+    }
+
+    fn table(&mut self, schema: &'a Value, table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
+        let fields = self.schemas.fields(schema, table);
+        let free = fields.known.is_empty() && fields.tag.is_none() && fields.others.is_none();
+        let mut whole = self.tag(&fields, table);
+        let mut dropped = Vec::new();
+        for (key, node) in table.iter_mut() {
+            let name = key.get_ref().as_ref();
+            let keep = match fields.known.get(name).copied().or(fields.others) {
+                Some(_) if fields.tag.as_ref().is_some_and(|tag| tag.name == name) => true,
+                Some(schema) => self.value(schema, node),
+                None if free && schema.get("additionalProperties").is_none() => true,
+                None => {
+                    self.unknown_field(&fields, name, key.span());
+                    false
+                }
+            };
+            if !keep {
+                whole &= !fields.required.contains(&name);
+                dropped.push(name.to_owned());
+            }
+        }
+        for field in &fields.required {
+            let given = table.contains_key(*field);
+            // In a file that is not TOML throughout, something may only seem to be missing.
+            if !given && self.sheet.is_sound() {
+                let help = fields.known.get(field).and_then(|schema| description(schema));
+                let mut mistake =
+                    self.sheet.mistake(span.clone(), format!("missing field `{field}`"), false);
+                mistake.help = help.map(|text| format!("`{field}`: {}", lower_start(text)));
+                self.mistakes.push(mistake);
+            }
+            whole &= given;
+        }
+        for name in dropped {
+            table.remove(name.as_str());
+        }
+        whole
+    }
+
+    /// Checks the field that decides about the others.
+    fn tag(&mut self, fields: &Fields<'a>, table: &DeTable<'_>) -> bool {
+        let Some(tag) = &fields.tag else { return true };
+        if tag.decided {
+            return true;
+        }
+        let Some(node) = table.get(tag.name) else { return false };
+        match node.get_ref() {
+            DeValue::String(text) => {
+                let allowed = tag.values.keys().copied().collect();
+                self.unknown_word(tag.name, text, allowed, node.span());
+            }
+            other => {
+                let found = article(type_of(other));
+                self.add(node.span(), format!("expected text, found {found}"));
+            }
+        }
+        false
+    }
+
+    fn unknown_field(&mut self, fields: &Fields<'a>, name: &str, span: Range<usize>) {
+        if self.sheet.is_faulty(span.start) {
+            return;
+        }
+        let what = format!("unknown field `{}`", shown_name(name));
+        let mut mistake =
+            self.sheet.mistake(span, what, false).instead(name, fields.known.keys().copied());
+        if let Some(tag) = &fields.tag {
+            let others: Vec<_> = tag
+                .values
+                .iter()
+                .filter(|(_, fields)| fields.contains(&name))
+                .map(|(value, _)| format!("`{value}`"))
+                .collect();
+            if !others.is_empty() {
+                let tag = tag.name;
+                mistake = mistake.help(format!("`{name}` belongs to {tag} {}", others.join(", ")));
+                mistake.did_you_mean = None;
+            }
+        }
+        self.mistakes.push(mistake);
+    }
+
+    fn add(&mut self, span: Range<usize>, what: String) {
+        if !self.sheet.is_faulty(span.start) {
+            self.mistakes.push(self.sheet.mistake(span, what, false));
+        }
+    }
+}
+
+fn type_of(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "string",
+        DeValue::Integer(_) => "integer",
+        DeValue::Float(_) => "number",
+        DeValue::Boolean(_) => "boolean",
+        DeValue::Datetime(_) => "date",
+        DeValue::Array(_) => "array",
+        DeValue::Table(_) => "object",
+    }
+}
+
+/// A type in the words of a person who writes TOML.
+fn article(kind: &str) -> &'static str {
+    match kind {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "date" => "a date",
+        "array" => "a list",
+        _ => "a table",
+    }
+}
+
+fn wanted_types(forms: &[&Value]) -> String {
+    let mut words: Vec<_> = forms.iter().flat_map(|form| type_names(form)).map(article).collect();
+    words.dedup();
+    words.join(" or ")
+}
+
+fn lower_start(text: &str) -> String {
+    let text = text.replace('\n', " ");
+    let text = text.trim_end_matches('.');
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+    first + letters.as_str()
+}
