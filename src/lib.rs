@@ -37,4 +37,5 @@
 
 pub mod domain;
 pub mod formats;
+pub mod providers;
 pub mod strict_toml;
