@@ -37,5 +37,6 @@
 
 pub mod domain;
 pub mod formats;
+pub mod probe;
 pub mod providers;
 pub mod strict_toml;

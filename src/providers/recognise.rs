@@ -9,6 +9,9 @@ use crate::{
     providers::{Catalogue, Provider, provider::Shape},
 };
 
+/// A prefix of fewer characters, like `sk-`, is used by too many to name an owner by itself.
+const LEAST_TELLING_PREFIX: usize = 4;
+
 impl Catalogue {
     /// The format of the value, when it is one of a provider's. A format that others share counts
     /// only for the provider that is `assigned` to the credential. Of several the one with the
@@ -37,7 +40,7 @@ impl Catalogue {
         if self.is_cut_short(core, assigned) {
             flags.push(Flag::Truncated);
         }
-        if self.owner_if_foreign(core, assigned).is_some() {
+        if self.is_foreign(core, assigned) {
             flags.push(Flag::OtherVendor);
         }
         flags.sort_unstable();
@@ -60,21 +63,31 @@ impl Catalogue {
         lengths
     }
 
-    /// The provider whose key this is, when it is another vendor's than the assigned one's. Both a
-    /// whole key and the beginning of one count: neither may be sent to the assigned provider
-    /// (SECURITY H3).
-    pub(crate) fn owner_if_foreign(
-        &self,
-        value: &[u8],
-        assigned: Option<&str>,
-    ) -> Option<&Provider> {
-        let own = assigned.and_then(|id| self.provider(id))?;
-        let owner = self.owner(value, Some(own.id()))?;
-        (owner.vendor() != own.vendor() && !own.file().accepts_other_formats).then_some(owner)
+    /// The provider that the value may be sent to and no other, when that is not the assigned one
+    /// (SECURITY H3). Also a server that takes keys of any form does not get a whole key of a
+    /// provider; the beginning of one may be the server's own there.
+    pub fn only_for(&self, secret: &SecretValue, assigned: &str) -> Option<&Provider> {
+        let own = self.provider(assigned)?;
+        let owner = if own.file().accepts_other_formats {
+            self.recognised(secret.expose(), Some(assigned)).map(|(provider, _)| provider)
+        } else {
+            self.owner(secret.expose(), Some(assigned))
+        };
+        owner.filter(|owner| owner.vendor() != own.vendor())
     }
 
-    /// The provider whose key this is, or whose prefix it has and no other vendor does.
-    pub(crate) fn owner(&self, value: &[u8], assigned: Option<&str>) -> Option<&Provider> {
+    /// Another vendor's key, where only keys of the assigned provider's own forms are at home. The
+    /// beginning of a key counts as one.
+    fn is_foreign(&self, value: &[u8], assigned: Option<&str>) -> bool {
+        let own = assigned.and_then(|id| self.provider(id));
+        own.is_some_and(|own| {
+            !own.file().accepts_other_formats
+                && self.owner(value, assigned).is_some_and(|owner| owner.vendor() != own.vendor())
+        })
+    }
+
+    /// The provider whose key this is, or whose telling prefix it has and no other vendor does.
+    fn owner(&self, value: &[u8], assigned: Option<&str>) -> Option<&Provider> {
         if let Some((provider, _)) = self.recognised(value, assigned) {
             return Some(provider);
         }
@@ -92,10 +105,12 @@ impl Catalogue {
                 .iter()
                 .map(String::as_str)
                 .chain(shapes)
-                .filter(|prefix| !prefix.is_empty() && value.starts_with(prefix.as_bytes()))
+                .filter(|prefix| value.starts_with(prefix.as_bytes()))
                 .map(str::len)
                 .max();
-            let Some(length) = longest else { continue };
+            let Some(length) = longest.filter(|length| *length >= LEAST_TELLING_PREFIX) else {
+                continue;
+            };
             match best {
                 Some((most, _)) if length < most => {}
                 Some((most, other)) if length == most => {
@@ -139,8 +154,11 @@ impl Catalogue {
             }
             for shape in provider.shapes() {
                 let prefix = shape.entry.prefix.as_bytes();
-                let fits = !prefix.is_empty() && value.starts_with(prefix);
-                if fits && counts(shape, provider, assigned) {
+                let own = assigned.is_none_or(|id| {
+                    self.provider(id).is_some_and(|own| own.vendor() == provider.vendor())
+                });
+                let telling = prefix.len() >= LEAST_TELLING_PREFIX || (own && !prefix.is_empty());
+                if telling && value.starts_with(prefix) && counts(shape, provider, assigned) {
                     alike.push((prefix.len(), shape));
                 }
             }
@@ -250,6 +268,7 @@ mod tests {
     #[case::anything_at_azure("0a".repeat(16), Some("azure-openai"), &[])]
     #[case::anything_at_a_gateway(project(), Some("litellm-proxy"), &[])]
     #[case::anything_at_a_server(project(), Some("openai-compatible"), &[])]
+    #[case::gateway_key_at_anthropic("sk-1234".to_owned(), Some("anthropic"), &[])]
     #[case::own_key_of_a_server("sk-of-my-own".to_owned(), Some("openai-compatible"), &[])]
     #[case::unassigned(anthropic(), None, &[])]
     #[case::placeholder("sk-...".to_owned(), Some("openai"), &[Flag::Placeholder])]
