@@ -38,4 +38,6 @@
 pub mod domain;
 pub mod formats;
 pub mod inventory;
+pub mod probe;
+pub mod providers;
 pub mod strict_toml;

@@ -1,15 +1,15 @@
 //! What several integration tests need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// A file of the conformance data, where it is present: in the folder that `STALEKEY_SHARED` names,
-/// or beside the project.
+/// A file of the conformance data, when the data is there: in the folder that `STALEKEY_SHARED`
+/// names, or beside the project.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared");
-    let named = std::env::var_os("STALEKEY_SHARED").map(PathBuf::from);
-    named
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    std::env::var_os("STALEKEY_SHARED")
+        .map(PathBuf::from)
         .into_iter()
-        .chain([PathBuf::from(beside)])
+        .chain([beside])
         .map(|folder| folder.join(path))
-        .find(|path| path.exists())
+        .find(|file| file.exists())
 }

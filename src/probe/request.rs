@@ -1,0 +1,296 @@
+//! What is sent, and what is not (SECURITY H3, H5, H6).
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use reqwest::{
+    Method as HttpMethod,
+    header::{HeaderMap, HeaderName, HeaderValue},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    domain::{
+        damage::{self, Flag},
+        outcome::{ProbeReason, ProbeResult},
+        secret::SecretValue,
+    },
+    probe::Plan,
+    providers::{Catalogue, Method, ProbeRequest, Provider, Scheme},
+};
+
+/// The longest organisation or project that is sent.
+const LONGEST_CONTEXT: usize = 256;
+
+impl Plan {
+    /// Why this would not be sent, without sending anything; `None` when it would.
+    ///
+    /// A value is not sent when it cannot stand in a header as it is, when it stands for a key
+    /// instead of being one, or when its form belongs to another provider whose host the endpoint
+    /// is not. Nothing is ever trimmed.
+    pub fn check(&self, catalogue: &Catalogue) -> Option<ProbeResult> {
+        let stop = |reason| {
+            let mut result = ProbeResult::not_probed(reason);
+            result.endpoint = self.url(catalogue);
+            Some(result)
+        };
+        let Some(provider) = catalogue.provider(&self.provider) else {
+            return stop(ProbeReason::NoProvider);
+        };
+        if provider.probe().is_none() {
+            return stop(ProbeReason::NoEndpoint);
+        }
+        if !is_sendable(self.key.expose()) || is_no_key(self.key.expose()) {
+            return stop(ProbeReason::DamagedValue);
+        }
+        let foreign = catalogue
+            .only_for(&self.key, &self.provider)
+            .is_some_and(|owner| !self.endpoint.is_own_of(owner));
+        foreign.then(|| stop(ProbeReason::OtherProvidersKey)).flatten()
+    }
+
+    /// The URL that would be asked.
+    pub fn url(&self, catalogue: &Catalogue) -> Option<String> {
+        let models = !self.models.is_empty();
+        catalogue.provider(&self.provider)?.endpoint_url(self.endpoint.as_str(), models)
+    }
+}
+
+/// Every byte may stand in a header, and stays what it is on the way (SECURITY H6).
+fn is_sendable(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic)
+}
+
+fn is_no_key(bytes: &[u8]) -> bool {
+    damage::flags_of(bytes).into_iter().any(|flag| {
+        matches!(
+            flag,
+            Flag::Placeholder
+                | Flag::LiteralNone
+                | Flag::UnexpandedVariable
+                | Flag::Quoted
+                | Flag::BearerIncluded
+        )
+    })
+}
+
+/// One request, with or without the credential.
+pub(super) struct Request<'p> {
+    pub(super) method: HttpMethod,
+    pub(super) url: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Option<&'p str>,
+}
+
+impl<'p> Request<'p> {
+    /// The request of a plan that passed [`Plan::check`].
+    pub(super) fn keyed(
+        plan: &Plan,
+        provider: &'p Provider,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
+        let models = !plan.models.is_empty();
+        let mut request = Self::bare(plan, provider, models)?;
+        let probe = provider.probe()?;
+        request.headers.insert(header(probe.header)?, credential(&probe, &plan.key)?);
+        let context = [
+            (probe.organisation_header, &plan.organisation),
+            (probe.project_header, &plan.project),
+        ];
+        for (name, value) in context {
+            let (Some(name), Some(value)) = (name, value) else { continue };
+            if is_context(value, catalogue) {
+                request.headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
+            }
+        }
+        Some(request)
+    }
+
+    /// The same request without credential, organisation and project (SECURITY H11).
+    pub(super) fn control(plan: &Plan, provider: &'p Provider) -> Option<Self> {
+        Self::bare(plan, provider, false)
+    }
+
+    fn bare(plan: &Plan, provider: &'p Provider, models: bool) -> Option<Self> {
+        let probe = provider.probe()?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in provider.probe_headers() {
+            headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
+        }
+        Some(Self {
+            method: match probe.method {
+                Method::Get => HttpMethod::GET,
+                Method::Post => HttpMethod::POST,
+            },
+            url: provider.endpoint_url(plan.endpoint.as_str(), models)?,
+            headers,
+            body: probe.body,
+        })
+    }
+}
+
+/// The value of the credential's header, marked sensitive (SECURITY H5).
+fn credential(probe: &ProbeRequest<'_>, key: &SecretValue) -> Option<HeaderValue> {
+    let mut text = Zeroizing::new(Vec::new());
+    match probe.scheme {
+        Scheme::Raw => text.extend_from_slice(key.expose()),
+        Scheme::Bearer => text.extend([b"Bearer ".as_slice(), key.expose()].concat()),
+        Scheme::Token => text.extend([b"Token ".as_slice(), key.expose()].concat()),
+        Scheme::Basic => {
+            let pair = Zeroizing::new([probe.username.as_bytes(), b":", key.expose()].concat());
+            let encoded = Zeroizing::new(STANDARD.encode(&*pair));
+            text.extend_from_slice(b"Basic ");
+            text.extend_from_slice(encoded.as_bytes());
+        }
+    }
+    let mut value = HeaderValue::from_bytes(&text).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// An organisation or project that may be sent: one that can stand in a header as it is, and is not
+/// a key that somebody put into the wrong variable. Any other is left out, as it is by clients that
+/// refuse it; the key is judged without it.
+fn is_context(value: &str, catalogue: &Catalogue) -> bool {
+    is_sendable(value.as_bytes())
+        && value.len() <= LONGEST_CONTEXT
+        && catalogue.recognise(&SecretValue::new(value), None).is_none()
+}
+
+fn header(name: &str) -> Option<HeaderName> {
+    HeaderName::from_bytes(name.as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+    use crate::{domain::outcome::Outcome, probe::Endpoint};
+
+    fn openai_key() -> String {
+        format!("sk-proj-{}T3BlbkFJ{}", "A".repeat(74), "b".repeat(74))
+    }
+
+    fn anthropic_key() -> String {
+        format!("sk-ant-api03-{}AA", "c".repeat(93))
+    }
+
+    fn plan(provider: &str, endpoint: &str, key: &str) -> Plan {
+        Plan {
+            key: SecretValue::new(key),
+            provider: provider.to_owned(),
+            endpoint: Endpoint::parse(endpoint).unwrap(),
+            organisation: None,
+            project: None,
+            models: Vec::new(),
+            expected: false,
+        }
+    }
+
+    const OPENAI: &str = "https://api.openai.com/v1";
+    const GATEWAY: &str = "https://gateway.example.com/v1";
+
+    #[rstest]
+    #[case::good("openai", OPENAI, openai_key(), None)]
+    #[case::opaque("openai", OPENAI, "something-of-our-own".to_owned(), None)]
+    #[case::cut("openai", OPENAI, openai_key()[..40].to_owned(), None)]
+    #[case::trusted_pair("openai", GATEWAY, openai_key(), None)]
+    #[case::zero_width("openai", OPENAI, format!("{}\u{200b}", openai_key()), Some(ProbeReason::DamagedValue))]
+    #[case::newline("openai", OPENAI, format!("{}\n", openai_key()), Some(ProbeReason::DamagedValue))]
+    #[case::space("openai", OPENAI, format!("{} ", openai_key()), Some(ProbeReason::DamagedValue))]
+    #[case::tab("openai", OPENAI, format!("\t{}", openai_key()), Some(ProbeReason::DamagedValue))]
+    #[case::delete("openai", OPENAI, format!("{}\u{7f}", openai_key()), Some(ProbeReason::DamagedValue))]
+    #[case::empty("openai", OPENAI, String::new(), Some(ProbeReason::DamagedValue))]
+    #[case::quoted("openai", OPENAI, format!("\"{}\"", openai_key()), Some(ProbeReason::DamagedValue))]
+    #[case::placeholder("openai", OPENAI, "your-api-key-here".to_owned(), Some(ProbeReason::DamagedValue))]
+    #[case::none("openai", OPENAI, "None".to_owned(), Some(ProbeReason::DamagedValue))]
+    #[case::reference("openai", OPENAI, "${OPENAI_API_KEY}".to_owned(), Some(ProbeReason::DamagedValue))]
+    #[case::other("openai", OPENAI, anthropic_key(), Some(ProbeReason::OtherProvidersKey))]
+    #[case::other_cut("openai", OPENAI, anthropic_key()[..30].to_owned(), Some(ProbeReason::OtherProvidersKey))]
+    #[case::other_at_gateway(
+        "openai",
+        GATEWAY,
+        anthropic_key(),
+        Some(ProbeReason::OtherProvidersKey)
+    )]
+    #[case::server_of_another(
+        "openai-compatible",
+        GATEWAY,
+        openai_key(),
+        Some(ProbeReason::OtherProvidersKey)
+    )]
+    #[case::server_is_its_own("openai-compatible", OPENAI, openai_key(), None)]
+    #[case::server("openai-compatible", GATEWAY, "sk-of-our-own".to_owned(), None)]
+    #[case::gateway("litellm-proxy", GATEWAY, "sk-1234".to_owned(), None)]
+    #[case::unknown_provider("nobody", OPENAI, openai_key(), Some(ProbeReason::NoProvider))]
+    fn what_is_not_sent(
+        #[case] provider: &str,
+        #[case] endpoint: &str,
+        #[case] key: String,
+        #[case] expected: Option<ProbeReason>,
+    ) {
+        let result = plan(provider, endpoint, &key).check(&Catalogue::embedded());
+        assert_eq!(result.as_ref().and_then(|result| result.reason), expected);
+        if expected == Some(ProbeReason::DamagedValue) {
+            assert_eq!(result.unwrap().outcome, Outcome::Unsendable);
+        }
+    }
+
+    #[rstest]
+    #[case::good(Some("org-1"), true)]
+    #[case::newline(Some("org-1\n"), false)]
+    #[case::zero_width(Some("org-1\u{200b}"), false)]
+    #[case::empty(Some(""), false)]
+    #[case::none(None, false)]
+    fn the_organisation_is_sent_as_it_is_or_not_at_all(
+        #[case] organisation: Option<&str>,
+        #[case] sent: bool,
+    ) {
+        let catalogue = Catalogue::embedded();
+        let mut plan = plan("openai", OPENAI, &openai_key());
+        plan.organisation = organisation.map(str::to_owned);
+        plan.project = Some(openai_key());
+        let provider = catalogue.provider("openai").unwrap();
+        let request = Request::keyed(&plan, provider, &catalogue).unwrap();
+        assert_eq!(request.headers.contains_key("openai-organization"), sent);
+        assert!(!request.headers.contains_key("openai-project"), "a key is no project");
+    }
+
+    #[rstest]
+    #[case("openai", "authorization", "Bearer ")]
+    #[case("anthropic", "x-api-key", "")]
+    #[case("google-gemini", "x-goog-api-key", "")]
+    #[case("azure-openai", "api-key", "")]
+    fn the_key_stands_in_one_sensitive_header(
+        #[case] provider: &str,
+        #[case] name: &str,
+        #[case] before: &str,
+    ) {
+        let catalogue = Catalogue::embedded();
+        let plan = plan(provider, GATEWAY, "a-key-of-our-own");
+        let found = catalogue.provider(provider).unwrap();
+        let request = Request::keyed(&plan, found, &catalogue).unwrap();
+        let value = &request.headers[name];
+        assert!(value.is_sensitive());
+        assert_eq!(value.to_str().unwrap(), format!("{before}a-key-of-our-own"));
+        assert!(!request.url.contains("a-key"));
+        assert!(!format!("{:?}", request.headers).contains("a-key"));
+        let control = Request::control(&plan, found).unwrap();
+        assert!(!control.headers.contains_key(name));
+    }
+
+    #[test]
+    fn basic_is_user_and_key() {
+        let probe = ProbeRequest {
+            method: Method::Get,
+            path: "/",
+            body: None,
+            header: "authorization",
+            scheme: Scheme::Basic,
+            username: "api",
+            organisation_header: None,
+            project_header: None,
+        };
+        let value = credential(&probe, &SecretValue::new("key")).unwrap();
+        assert_eq!(value.to_str().unwrap(), "Basic YXBpOmtleQ==");
+    }
+}

@@ -1,0 +1,246 @@
+//! What a provider's file has to keep to beyond its fields: patterns that compile and are anchored,
+//! public prefixes that are really there, endpoints that are https, conditions that say one thing.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use regex::Regex;
+
+use crate::{
+    providers::file::{Condition, ProviderFile, Scheme, ShapeEntry, Status},
+    strict_toml::{Document, Mistakes},
+};
+
+static ID: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[a-z0-9]+(-[a-z0-9]+)*$").ok());
+/// SECURITY H2: https, or http to this machine; no user, query or fragment; no address but loopback.
+static BASE_URL: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        r"^(?:https://(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*|https?://(?:localhost|127\.0\.0\.1|\[::1\]))",
+        r"(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~-]+)*$"
+    ))
+    .ok()
+});
+static PATH: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^(?:/[A-Za-z0-9._~:-]+)+/?(?:\?[A-Za-z0-9._~=&-]+)?$").ok());
+static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[A-Za-z0-9-]+$").ok());
+
+fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
+    pattern.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+/// The mistakes of a file whose fields are all right.
+pub(crate) fn check(document: &Document<ProviderFile>) -> Mistakes {
+    let mut checker = Checker { document, mistakes: Mistakes::default() };
+    checker.whole(document.value());
+    checker.mistakes
+}
+
+/// The pattern without its anchors, or why it cannot be used.
+pub(crate) fn body_of_pattern(shape: &ShapeEntry) -> Option<&str> {
+    shape.pattern.strip_prefix('^')?.strip_suffix('$').filter(|body| !body.ends_with('\\'))
+}
+
+/// What follows when a pattern starts with `prefix`, written with or without escapes.
+fn after_prefix<'p>(pattern: &'p str, prefix: &str) -> Option<&'p str> {
+    let mut rest = pattern;
+    for character in prefix.chars() {
+        rest = rest
+            .strip_prefix(character)
+            .or_else(|| rest.strip_prefix('\\').and_then(|rest| rest.strip_prefix(character)))?;
+    }
+    Some(rest)
+}
+
+struct Checker<'d> {
+    document: &'d Document<ProviderFile>,
+    mistakes: Mistakes,
+}
+
+impl Checker<'_> {
+    fn value(&mut self, path: &[&str], what: &str) {
+        self.mistakes.push(self.document.mistake_at_value(path, what));
+    }
+
+    fn whole(&mut self, file: &ProviderFile) {
+        if !fits(&ID, &file.id) {
+            self.value(&["id"], "an id is made of lower-case letters, digits and single hyphens");
+        }
+        if let Some(endpoint) = &file.endpoint {
+            self.endpoint(&["endpoint"], endpoint);
+        }
+        for (index, endpoint) in file.other_endpoints.iter().enumerate() {
+            self.endpoint(&["other_endpoints", &index.to_string()], endpoint);
+        }
+        for (field, names) in [
+            ("variables", &file.variables),
+            ("organisation_variables", &file.organisation_variables),
+            ("project_variables", &file.project_variables),
+            ("base_url_variables", &file.base_url_variables),
+        ] {
+            for (index, name) in names.iter().enumerate() {
+                if name.is_empty() || name.contains(['=', '\0']) {
+                    self.value(
+                        &[field, &index.to_string()],
+                        "the name of a variable is not empty and has neither `=` nor NUL",
+                    );
+                }
+            }
+        }
+        for (index, prefix) in file.prefixes.iter().enumerate() {
+            if prefix.len() < 3 || !prefix.bytes().all(|byte| byte.is_ascii_graphic()) {
+                self.value(
+                    &["prefixes", &index.to_string()],
+                    "a prefix has at least three visible ASCII characters",
+                );
+            }
+        }
+        let mut names = BTreeSet::new();
+        for (index, shape) in file.shapes.iter().enumerate() {
+            let index = index.to_string();
+            if !names.insert(shape.name.as_str()) {
+                self.value(&["shapes", &index, "name"], "another shape has this name");
+            }
+            self.shape(&index, shape);
+        }
+        self.probe(file);
+        for (index, row) in file.answers.iter().enumerate() {
+            let index = index.to_string();
+            let wrong = match &row.status {
+                Status::Exact(status) => !(100..=599).contains(status),
+                Status::Class(_) => row.status.class().is_none(),
+            };
+            if wrong {
+                self.value(
+                    &["answers", &index, "status"],
+                    "a status is a number from 100 to 599, or `2xx`, `3xx`, `4xx` or `5xx`",
+                );
+            }
+            if let Some(condition) = &row.when {
+                self.condition(&["answers", &index, "when"], condition);
+            }
+        }
+    }
+
+    fn endpoint(&mut self, path: &[&str], endpoint: &str) {
+        if !fits(&BASE_URL, endpoint) {
+            self.value(
+                path,
+                "a base URL is https (http only to this machine), names a host in lower case, and has \
+                 no user, query, fragment or final slash",
+            );
+        }
+    }
+
+    fn shape(&mut self, index: &str, shape: &ShapeEntry) {
+        if !fits(&ID, &shape.name) {
+            self.value(
+                &["shapes", index, "name"],
+                "a name is made of lower-case letters, digits and single hyphens",
+            );
+        }
+        if shape.prefix.is_empty() && !shape.assigned_only {
+            self.mistakes.push(self.document.mistake_at_key(
+                &["shapes", index],
+                "a shape needs its public `prefix`; one that has none needs `assigned_only = true`",
+            ));
+        }
+        let Some(body) = body_of_pattern(shape) else {
+            self.value(
+                &["shapes", index, "pattern"],
+                "a pattern describes the whole key: it starts with `^` and ends with `$`",
+            );
+            return;
+        };
+        if super::provider::compile(body).is_none() {
+            self.value(
+                &["shapes", index, "pattern"],
+                "this is not a regular expression, or it is too large",
+            );
+        } else if after_prefix(body, &shape.prefix).is_none() {
+            self.value(
+                &["shapes", index, "pattern"],
+                "the pattern has to start with the `prefix`, literally",
+            );
+        }
+    }
+
+    fn probe(&mut self, file: &ProviderFile) {
+        let Some(probe) = &file.probe else { return };
+        if file.success.is_none() {
+            self.mistakes.push(self.document.mistake_at_key(
+                &["probe"],
+                "a probe needs `[success]`: a status alone never proves that a key is alive",
+            ));
+        }
+        if let Some(success) = &file.success {
+            self.condition(&["success", "when"], &success.when);
+        }
+        let paths = [
+            (&["probe", "path"][..], Some(&probe.path)),
+            (&["models", "path"][..], file.models.as_ref().and_then(|models| models.path.as_ref())),
+        ];
+        for (path, text) in paths {
+            if text.is_some_and(|text| !fits(&PATH, text)) {
+                self.value(path, "a path starts with `/` and holds no placeholder");
+            }
+        }
+        let headers = [
+            ("header", Some(&probe.header)),
+            ("organisation_header", probe.organisation_header.as_ref()),
+            ("project_header", probe.project_header.as_ref()),
+        ];
+        for (field, name) in headers {
+            if name.is_some_and(|name| !fits(&HEADER, name)) {
+                self.value(&["probe", field], "this is not the name of a header");
+            }
+        }
+        for (name, value) in &probe.headers {
+            let fixed = ["user-agent", "host", "cookie", "content-length", "transfer-encoding"];
+            if !fits(&HEADER, name) || fixed.contains(&name.to_ascii_lowercase().as_str()) {
+                self.mistakes.push(
+                    self.document
+                        .mistake_at_key(&["probe", "headers", name], "this header cannot be set"),
+                );
+            }
+            if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                self.value(&["probe", "headers", name], "a header is visible ASCII");
+            }
+        }
+        if !probe.username.is_empty() && probe.scheme != Scheme::Basic {
+            self.value(&["probe", "username"], "only the scheme `basic` has a user");
+        }
+    }
+
+    fn condition(&mut self, path: &[&str], condition: &Condition) {
+        let subjects = [
+            condition.pointer.is_some(),
+            condition.header.is_some(),
+            condition.body_contains.is_some(),
+            condition.content_type.is_some(),
+            condition.any.is_some(),
+            condition.all.is_some(),
+        ];
+        let tests =
+            [condition.equals.is_some(), condition.one_of.is_some(), condition.exists.is_some()];
+        let count = |list: &[bool]| list.iter().filter(|set| **set).count();
+        let compares = condition.pointer.is_some() || condition.header.is_some();
+        if count(&subjects) != 1 || count(&tests) != usize::from(compares) {
+            self.value(
+                path,
+                "a condition has one of `body_contains`, `content_type`, `any`, `all`, or `pointer` or \
+                 `header` with one of `equals`, `one_of`, `exists`",
+            );
+        }
+        if condition.pointer.as_ref().is_some_and(|text| !text.is_empty() && !text.starts_with('/'))
+        {
+            self.value(path, "a pointer is empty or starts with `/`");
+        }
+        for (field, conditions) in [("any", &condition.any), ("all", &condition.all)] {
+            for (index, inner) in conditions.iter().flatten().enumerate() {
+                let index = index.to_string();
+                let inner_path: Vec<&str> =
+                    path.iter().copied().chain([field, index.as_str()]).collect();
+                self.condition(&inner_path, inner);
+            }
+        }
+    }
+}
