@@ -41,3 +41,4 @@ pub mod inventory;
 pub mod probe;
 pub mod providers;
 pub mod strict_toml;
+pub mod tui;
