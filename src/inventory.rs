@@ -22,6 +22,7 @@ use std::{
 
 use crate::{
     domain::layer::LayerKind,
+    providers::{Catalogue, Provider},
     strict_toml::{self, Mistakes, Source},
 };
 
@@ -32,6 +33,16 @@ pub trait Providers {
 
     /// The variable names of a provider, in order of precedence; `None` when there is no such one.
     fn variables(&self, id: &str) -> Option<&[String]>;
+}
+
+impl Providers for Catalogue {
+    fn ids(&self) -> Vec<&str> {
+        self.ids().collect()
+    }
+
+    fn variables(&self, id: &str) -> Option<&[String]> {
+        self.provider(id).map(Provider::variables)
+    }
 }
 
 impl Providers for BTreeMap<String, Vec<String>> {

@@ -35,10 +35,16 @@
 //!
 //! One direction, no way back: a front end never sees a secret, a reader never sees a verdict.
 
+pub mod cli;
+pub mod demo;
 pub mod domain;
+pub mod engine;
 pub mod formats;
 pub mod inventory;
+pub mod layers;
 pub mod probe;
+pub mod protection;
 pub mod providers;
+pub mod report;
 pub mod strict_toml;
 pub mod tui;

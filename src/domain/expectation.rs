@@ -95,8 +95,9 @@ impl Candidates<'_> {
                 .answered
                 .iter()
                 .filter(|(reading, _)| reading.layer == *layer)
-                .find_map(|(reading, _)| reading.state.found())
-                .filter(|key| !key.is_damaged())
+                .filter_map(|(reading, probe)| Some((reading.state.found()?, probe.outcome)))
+                .find(|(key, outcome)| !key.is_damaged(*outcome))
+                .map(|(key, _)| key)
                 .map(|key| self.describe(key.fingerprint, by)),
             _ => None,
         }
@@ -164,7 +165,7 @@ impl Candidates<'_> {
     fn sound(&self) -> impl Iterator<Item = (&Reading<Key>, &Key, &ProbeResult)> {
         self.answered.iter().filter_map(|&(reading, probe)| {
             let here = reading.environment == self.environment;
-            let key = reading.state.found().filter(|key| here && !key.is_damaged())?;
+            let key = reading.state.found().filter(|key| here && !key.is_damaged(probe.outcome))?;
             Some((reading, key, probe))
         })
     }

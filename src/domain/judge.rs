@@ -249,7 +249,7 @@ fn found(group: &Group, reading: &Reading<Key>, probe: &ProbeResult, key: &Key) 
     let wording = reading.rank.wording();
     let decision = |verdict, certainty, reason: String| (verdict, certainty, reading.rank, reason);
 
-    if key.is_damaged() {
+    if key.is_damaged(probe.outcome) {
         let flags: Vec<&str> = key.flags.iter().map(|flag| flag.name()).collect();
         let reason = format!("the value is damaged: {}", flags.join(", "));
         return decision(Verdict::Malformed, by_rank, reason);

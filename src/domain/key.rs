@@ -1,6 +1,6 @@
 //! What may be known of a distinct key outside the places that hold it.
 
-use crate::domain::{damage::Flag, fingerprint::Fingerprint};
+use crate::domain::{damage::Flag, fingerprint::Fingerprint, outcome::Outcome};
 
 /// The secret-free facts of one distinct value. Made once, where the secret is interned; two keys
 /// are the same exactly when their fingerprints are equal on all 256 bits.
@@ -45,9 +45,10 @@ pub struct Repaired {
 }
 
 impl Key {
-    /// The value cannot be what was meant.
-    pub fn is_damaged(&self) -> bool {
-        !self.flags.is_empty()
+    /// The value cannot be what was meant. A key that the provider accepts is not cut short,
+    /// whatever lengths are known of its format.
+    pub fn is_damaged(&self, outcome: Outcome) -> bool {
+        self.flags.iter().any(|flag| *flag != Flag::Truncated || !outcome.accepted())
     }
 
     /// What a person compares at a glance: mask and fingerprint.

@@ -115,7 +115,11 @@ pub enum ProbeReason {
     NoProvider,
     /// The provider's file has no probe, or the inventory gives no endpoint for it.
     NoEndpoint,
-    /// The value is damaged or a placeholder (SECURITY H3, H6).
+    /// The layer yields no value to ask about.
+    NoValue,
+    /// A byte of the value cannot stand in a header (SECURITY H6).
+    UnsendableBytes,
+    /// The value is damaged or a placeholder (SECURITY H3).
     DamagedValue,
     /// The value has another provider's format (SECURITY H3).
     OtherProvidersKey,
@@ -152,6 +156,8 @@ impl ProbeReason {
             Self::Offline => "not probed: offline",
             Self::NoProvider => "not probed: the credential names no provider",
             Self::NoEndpoint => "not probed: the inventory names no endpoint",
+            Self::NoValue => "nothing to ask about",
+            Self::UnsendableBytes => "not sent: a byte of the value cannot stand in a header",
             Self::DamagedValue => "not sent: the value is damaged",
             Self::OtherProvidersKey => "not sent: this is another provider's key",
             Self::OtherEndpoint => {
@@ -203,7 +209,7 @@ impl ProbeResult {
     /// Nothing was sent, for `reason`.
     pub fn not_probed(reason: ProbeReason) -> Self {
         let outcome = match reason {
-            ProbeReason::DamagedValue => Outcome::Unsendable,
+            ProbeReason::UnsendableBytes => Outcome::Unsendable,
             _ => Outcome::NotProbed,
         };
         Self::without_answer(outcome, reason)

@@ -393,6 +393,8 @@ mod tests {
             variable: Some("OPENAI_API_KEY".into()),
             place: Some(Place::at(Position { line: 3, column: 1 }).in_file(format!("{layer}/x"))),
             state: State::Missing(MissingReason::NotDefined),
+            near_misses: Vec::new(),
+            problems: Vec::new(),
             occurrences: Vec::new(),
             evidence: Evidence::default(),
             rank: Rank::Configured,

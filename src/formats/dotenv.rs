@@ -63,6 +63,12 @@ dialects! {
 }
 
 impl Dialect {
+    /// Of several files read one after another, the first that defines a variable keeps it; the
+    /// others let the last one win.
+    pub const fn first_file_wins(self) -> bool {
+        matches!(self, Self::PythonDotenv | Self::NodeDotenv)
+    }
+
     /// The dialect of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|dialect| dialect.name() == name)

@@ -8,7 +8,7 @@ use crate::{domain::inert::inert, providers::Provider};
 
 /// A base URL that a key may be sent to (SECURITY H2): https, or http to this machine; a host by
 /// name, after IDNA; no user, no query, no fragment, no address but loopback's.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Endpoint {
     base: Url,
     catalogues_own: bool,
@@ -77,6 +77,11 @@ impl Endpoint {
     /// The base URL with its host in punycode, without a final slash.
     pub fn as_str(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// A base URL that a layer names is this one, as far as an SDK sends to the same address.
+    pub fn is_same_base(&self, text: &str) -> bool {
+        Self::parse(text).is_ok_and(|other| other.base == self.base)
     }
 
     /// Host and port, as one host is counted for limits.

@@ -240,13 +240,18 @@ pub fn http(row: &Row) -> String {
         return status.to_string();
     }
     let word = match probe.reason {
-        None | Some(ProbeReason::Offline | ProbeReason::NoProvider | ProbeReason::NoEndpoint) => {
-            "-"
-        }
+        None
+        | Some(
+            ProbeReason::NoValue
+            | ProbeReason::Offline
+            | ProbeReason::NoProvider
+            | ProbeReason::NoEndpoint,
+        ) => "-",
         Some(ProbeReason::Pending) => "…",
         Some(ProbeReason::Waiting) => "wait",
         Some(
-            ProbeReason::DamagedValue
+            ProbeReason::UnsendableBytes
+            | ProbeReason::DamagedValue
             | ProbeReason::OtherProvidersKey
             | ProbeReason::OtherEndpoint
             | ProbeReason::Untrusted

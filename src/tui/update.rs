@@ -343,7 +343,7 @@ fn expect(model: &mut Model) -> Vec<Effect> {
         return Vec::new();
     };
     // Damage around a key is not what anybody expects: the key inside is meant.
-    let meant = match (&key.repaired, key.is_damaged()) {
+    let meant = match (&key.repaired, key.is_damaged(row.probe.outcome)) {
         (Some(repaired), _) => Some((repaired.fingerprint, repaired.mask.clone())),
         (None, false) => Some((key.fingerprint, key.label())),
         (None, true) => None,

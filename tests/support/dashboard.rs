@@ -132,12 +132,16 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
     let place = path.map(|path| Place::at(Position { line: 3, column: 16 }).in_file(path));
     let probe = match &state {
         State::Found(key) if key.fingerprint == old_key().fingerprint => asked(Outcome::Dead, 401),
-        State::Found(key) if key.is_damaged() => ProbeResult::not_probed(ProbeReason::DamagedValue),
+        State::Found(key) if !key.flags.is_empty() => {
+            ProbeResult::not_probed(ProbeReason::DamagedValue)
+        }
         State::Found(_) => asked(Outcome::Alive, 200),
         _ => ProbeResult::not_probed(ProbeReason::Pending),
     };
     let new = new_key();
     Row {
+        near_misses: Vec::new(),
+        problems: Vec::new(),
         identity: RowIdentity {
             environment: environment.into(),
             credential: "openai".into(),

@@ -8,7 +8,9 @@ use crate::domain::fingerprint::Fingerprint;
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     let mut holders: BTreeMap<Fingerprint, Vec<usize>> = BTreeMap::new();
     for (index, row) in scene.rows() {
-        if let Some(key) = row.key().filter(|key| !key.is_damaged() && key.shape.is_some()) {
+        if let Some(key) =
+            row.key().filter(|key| !key.is_damaged(row.probe.outcome) && key.shape.is_some())
+        {
             holders.entry(key.fingerprint).or_default().push(index);
         }
     }

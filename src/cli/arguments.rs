@@ -1,0 +1,142 @@
+//! The command line.
+
+use std::{
+    ffi::OsString,
+    io::{self, Write as _},
+    path::PathBuf,
+};
+
+use clap::{
+    Args, CommandFactory as _, Parser, Subcommand, ValueEnum,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+
+use super::{Exit, check, demo, fingerprint};
+
+/// Names the layer that still holds the old API key.
+///
+/// Without a command: the dashboard on a terminal, one pass and a table elsewhere.
+#[derive(Debug, Parser)]
+#[command(name = "stalekey", version, args_conflicts_with_subcommands = true)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub run: RunArguments,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to look at, and what may be sent.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunArguments {
+    /// The inventory [default: $STALEKEY_CONFIG, ./stalekey.toml, the user's config folder]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Send nothing; compare only
+    #[arg(long)]
+    pub offline: bool,
+    /// Look at this environment only; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// Look at this credential only; may be given again
+    #[arg(long, value_name = "ID")]
+    pub credential: Vec<String>,
+    /// Ask here about this credential's keys, for this run
+    #[arg(long, value_name = "CREDENTIAL=URL")]
+    pub endpoint: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// One pass over every layer, for terminals, scripts and CI
+    Check {
+        #[command(flatten)]
+        run: RunArguments,
+        #[command(flatten)]
+        options: check::Options,
+    },
+    /// The page of a diagnosis, e.g. `stalekey explain SK201`; without a code, all of them
+    Explain {
+        /// SK201
+        code: Option<String>,
+    },
+    /// Fingerprint and mask of a key on standard input, or in a variable
+    Fingerprint(fingerprint::Options),
+    /// A sample environment with a loopback provider: no network and no keys needed
+    Demo(demo::Options),
+    /// The JSON Schema of the inventory, or of `check --format json`
+    Schema {
+        /// Which one
+        #[arg(value_enum, default_value_t = SchemaOf::Inventory)]
+        of: SchemaOf,
+    },
+    /// Completions for a shell
+    Completions {
+        /// Which one
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// A process of the demo; ends when its standard input does
+    #[command(name = "demo-process", hide = true)]
+    DemoProcess(DemoProcess),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DemoProcess {
+    /// Tells the processes of several demos apart
+    #[arg(long)]
+    _demo: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOf {
+    /// stalekey.toml
+    Inventory,
+    /// The output of `check --format json`
+    Check,
+}
+
+impl Arguments {
+    /// Reads the command line. Help and version go to standard output.
+    pub(super) fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Exit> {
+        Self::try_parse_from(arguments).map_err(|error| {
+            let error = without_values(error);
+            let text = error.render();
+            if error.use_stderr() {
+                let _ = write!(io::stderr(), "{text}");
+                Exit::Usage
+            } else {
+                let _ = write!(io::stdout(), "{text}");
+                Exit::Success
+            }
+        })
+    }
+
+    /// The command line as data, for completions.
+    pub(super) fn definition() -> clap::Command {
+        Self::command()
+    }
+}
+
+/// What was typed may be a key by mistake (SECURITY P4, P5): only names of flags are repeated.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    let hidden = || ContextValue::String("…".to_owned());
+    for kind in [ContextKind::InvalidValue, ContextKind::InvalidSubcommand] {
+        if error.get(kind).is_some() {
+            error.insert(kind, hidden());
+        }
+    }
+    let is_plain_flag = |text: &str| {
+        text.starts_with("--")
+            && text.len() < 24
+            && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+    };
+    if error.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(text)) = error.get(ContextKind::InvalidArg)
+        && !is_plain_flag(text)
+    {
+        error.insert(ContextKind::InvalidArg, hidden());
+        // The tip repeats the argument: `to pass '…' as a value, use '-- …'`.
+        error.remove(ContextKind::Suggested);
+    }
+    error
+}

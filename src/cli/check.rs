@@ -1,0 +1,141 @@
+//! `stalekey check`: one pass, a report, an exit code.
+
+use std::{
+    env,
+    io::{self, BufWriter, IsTerminal as _, Write as _},
+};
+
+use clap::{Args, ValueEnum};
+
+use super::{Exit, Failure, arguments::RunArguments, setting};
+use crate::{
+    domain::{
+        diagnosis::Severity,
+        snapshot::{Progress, Snapshot},
+        verdict::Verdict,
+    },
+    engine::{self, Setup},
+    report::{self, Style},
+};
+
+/// How to report, and what counts as a failure.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub(super) struct Options {
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+    /// From which severity on the exit code is 1
+    #[arg(long, value_enum, default_value_t)]
+    pub fail_on: FailOn,
+}
+
+/// The formats.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A table for people
+    #[default]
+    Human,
+    /// The contract for programs
+    Json,
+}
+
+/// What counts as a failure.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// A layer that fails, or will
+    #[default]
+    Error,
+    /// Also what works and should not be left so
+    Warning,
+    /// Nothing
+    Never,
+}
+
+/// Runs one pass over the user's inventory.
+pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, Failure> {
+    let user = setting::user()?;
+    let setup = setting::setup(arguments, &user)?;
+    pass(setup, options)
+}
+
+/// Runs one pass over any setup, and reports it.
+pub(super) fn pass(setup: Setup, options: &Options) -> Result<Exit, Failure> {
+    let mut line = ProgressLine::new();
+    let snapshot = engine::check(setup, |picture| line.show(picture.progress))
+        .map_err(|_| Failure::Message("error: The system gives no runtime".to_owned()))?;
+    line.clear();
+    let exit = exit_of(&snapshot, options.fail_on);
+    let format = match options.format {
+        Format::Human => report::Format::Human,
+        Format::Json => report::Format::Json,
+    };
+    let mut out = BufWriter::new(io::stdout().lock());
+    report::write(&snapshot, format, style(), exit.code(), &mut out)?;
+    out.flush()?;
+    Ok(exit)
+}
+
+/// 1 before 3 before 0.
+fn exit_of(snapshot: &Snapshot, fail_on: FailOn) -> Exit {
+    let found =
+        |severity: Severity| snapshot.findings.iter().any(|finding| finding.severity <= severity);
+    let wrong = snapshot.rows.iter().any(|row| row.verdict.is_error());
+    let failed = match fail_on {
+        FailOn::Never => false,
+        FailOn::Error => wrong || found(Severity::Error),
+        FailOn::Warning => wrong || found(Severity::Warning),
+    };
+    let proven = |verdict| !matches!(verdict, Verdict::Unproven | Verdict::Unreadable);
+    if failed {
+        Exit::Finding
+    } else if snapshot.rows.iter().all(|row| proven(row.verdict)) {
+        Exit::Success
+    } else {
+        Exit::Unproven
+    }
+}
+
+/// Colour only on a terminal that wants it.
+pub(super) fn style() -> Style {
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
+    Style { colour: io::stdout().is_terminal() && !no_color && !dumb, ascii: !speaks_utf8() }
+}
+
+/// Whether the locale can show more than ASCII; where none is set, it can.
+pub(super) fn speaks_utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .filter_map(env::var_os)
+        .find(|value| !value.is_empty());
+    locale.is_none_or(|locale| {
+        let locale = locale.to_string_lossy().to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
+/// `checked 12 of 87` on standard error, when a person watches.
+struct ProgressLine {
+    watched: bool,
+    shown: Option<Progress>,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self { watched: io::stderr().is_terminal(), shown: None }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        if self.watched && self.shown != Some(progress) {
+            self.shown = Some(progress);
+            let _ =
+                write!(io::stderr(), "\r\u{1b}[Kchecked {} of {}", progress.done, progress.total);
+        }
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr(), "\r\u{1b}[K");
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! From arguments and files to the setup of a run.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    path::PathBuf,
+    sync::Arc,
+};
+
+use super::{Failure, arguments::RunArguments, user_salt};
+use crate::{
+    domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
+    engine::Setup,
+    formats::Environment,
+    inventory::{
+        Inventory, discovery,
+        user_settings::{self, UserSettings},
+    },
+    probe::Endpoint,
+    providers::Catalogue,
+};
+
+/// What the user's own settings and files add to a run.
+pub(super) struct User {
+    /// `settings.toml`.
+    pub settings: UserSettings,
+    /// The built-in providers and the user's own.
+    pub catalogue: Arc<Catalogue>,
+}
+
+/// Reads the user's config folder.
+pub(super) fn user() -> Result<User, Failure> {
+    let folder = discovery::user_folder();
+    let variable = |name: &str| env::var_os(name);
+    let settings = user_settings::load(folder.as_deref(), &variable)
+        .map_err(|failure| Failure::Message(failure.to_string()))?;
+    let files = match &folder {
+        Some(folder) => user_settings::provider_files(folder)
+            .map_err(|refusal| Failure::Message(refusal.to_string()))?,
+        None => Vec::new(),
+    };
+    let catalogue = if files.is_empty() {
+        Catalogue::embedded()
+    } else {
+        let named: Vec<(String, String)> = files
+            .into_iter()
+            .map(|file| (file.path.to_string_lossy().into_owned(), file.text))
+            .collect();
+        Catalogue::with_files(&named).map_err(|mistakes| Failure::Message(mistakes.to_string()))?
+    };
+    Ok(User { settings, catalogue: Arc::new(catalogue) })
+}
+
+/// Finds and reads the inventory, and puts a run together.
+pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Failure> {
+    let inventory = find_inventory(arguments, user)?;
+    check_names(arguments, &inventory)?;
+    let fingerprint_key = fingerprint_key(&user.settings, inventory.salt)?;
+    Ok(Setup {
+        fingerprint_key,
+        catalogue: Arc::clone(&user.catalogue),
+        shell: shell_environment(),
+        home: home(),
+        offline: arguments.offline,
+        endpoints: typed_endpoints(arguments, &inventory)?,
+        environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
+        credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
+        tour: None,
+        inventory,
+    })
+}
+
+/// A team key replaces the inventory's salt, and that the user's own (SECURITY F1, F4).
+pub(super) fn fingerprint_key(
+    settings: &UserSettings,
+    inventory_salt: Option<[u8; 32]>,
+) -> Result<FingerprintKey, Failure> {
+    if let Some(team) = &settings.team_key {
+        return Ok(team.clone());
+    }
+    match inventory_salt {
+        Some(salt) => Ok(FingerprintKey::salt(salt)),
+        None => user_salt::read_or_make().map(FingerprintKey::salt).map_err(Failure::Message),
+    }
+}
+
+/// The salt of the inventory that a run from here would use; a missing or broken one has none.
+pub(super) fn inventory_of(
+    config: Option<&PathBuf>,
+    user: &User,
+) -> Result<Option<Inventory>, Failure> {
+    let variable = |name: &str| env::var_os(name);
+    let current = current_folder()?;
+    let found = discovery::find(config.map(PathBuf::as_path), &variable, &current)
+        .map_err(|refusal| Failure::Message(refusal.to_string()))?;
+    let Some(path) = found else { return Ok(None) };
+    let shown = path.strip_prefix(&current).map(PathBuf::from).unwrap_or(path);
+    let file = discovery::read(&shown).map_err(|refusal| Failure::Message(refusal.to_string()))?;
+    file.parse(&*user.catalogue)
+        .map(Some)
+        .map_err(|mistakes| Failure::Message(mistakes.to_string()))
+}
+
+fn find_inventory(arguments: &RunArguments, user: &User) -> Result<Inventory, Failure> {
+    match inventory_of(arguments.config.as_ref(), user)? {
+        Some(inventory) => Ok(inventory),
+        None => Err(Failure::Message(no_inventory()?)),
+    }
+}
+
+/// The words for a first start.
+fn no_inventory() -> Result<String, Failure> {
+    let places = discovery::places(None, &|name| env::var_os(name), &current_folder()?);
+    let looked: Vec<String> =
+        places.iter().map(|place| format!("  {}", inert(&place.to_string_lossy()))).collect();
+    Ok(format!(
+        "error: No inventory found. Looked for:\n{}\n\nhint: `stalekey demo` shows everything on \
+         a sample environment, with no network and no keys\nhint: `stalekey --config FILE` names \
+         an inventory; config.example.toml is one to begin with",
+        looked.join("\n")
+    ))
+}
+
+fn current_folder() -> Result<PathBuf, Failure> {
+    env::current_dir().map_err(|_| {
+        Failure::Message(
+            "error: The current folder cannot be read; change into one that can".into(),
+        )
+    })
+}
+
+pub(super) fn home() -> Option<PathBuf> {
+    directories::BaseDirs::new().map(|folders| folders.home_dir().to_owned())
+}
+
+/// This process's environment, taken into secrets at once. Names that are no text cannot be asked
+/// for by an inventory.
+pub(super) fn shell_environment() -> Environment {
+    use std::os::unix::ffi::OsStringExt as _;
+    env::vars_os()
+        .filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, SecretValue::new(value.into_vec())))
+        })
+        .collect()
+}
+
+/// A misspelt name must not look like "nothing is wrong".
+fn check_names(arguments: &RunArguments, inventory: &Inventory) -> Result<(), Failure> {
+    let environments: Vec<&str> =
+        inventory.environments.iter().map(|environment| environment.name.as_str()).collect();
+    let credentials: Vec<&str> =
+        inventory.credentials.iter().map(|credential| credential.id.as_str()).collect();
+    let unknown = |what: &str, given: &[String], known: &[&str]| {
+        given.iter().find(|name| !known.contains(&name.as_str())).map(|_| {
+            Failure::Message(format!(
+                "error: The inventory has no such {what}\n\nhint: it has {}",
+                known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+            ))
+        })
+    };
+    unknown("environment", &arguments.environment, &environments)
+        .or_else(|| unknown("credential", &arguments.credential, &credentials))
+        .map_or(Ok(()), Err)
+}
+
+fn typed_endpoints(
+    arguments: &RunArguments,
+    inventory: &Inventory,
+) -> Result<BTreeMap<String, Endpoint>, Failure> {
+    const FORM: &str = "hint: `--endpoint openai=http://127.0.0.1:4000/v1`";
+    let wrong = |why: &str| Failure::Message(format!("error: `--endpoint`: {why}\n\n{FORM}"));
+    arguments
+        .endpoint
+        .iter()
+        .map(|text| {
+            let (credential, url) =
+                text.split_once('=').ok_or_else(|| wrong("it takes CREDENTIAL=URL"))?;
+            if !inventory.credentials.iter().any(|known| known.id == credential) {
+                return Err(wrong("the inventory has no such credential"));
+            }
+            let endpoint = Endpoint::parse(url).map_err(wrong)?;
+            Ok((credential.to_owned(), endpoint))
+        })
+        .collect()
+}

@@ -1,0 +1,656 @@
+//! The flow as a state machine: what arrives changes it, and at any time it can say what it sees.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    domain::{
+        command::Tour,
+        credential::CredentialFacts,
+        expectation::{Wanted, Wish},
+        fingerprint::Fingerprint,
+        inert::inert,
+        judge::{Question, judge},
+        key::Key,
+        layer::LayerFacts,
+        outcome::{Outcome, ProbeReason, ProbeResult},
+        reading::{Reading, State, Unreadable, UnreadableKind},
+        secret::SecretValue,
+        snapshot::{Progress, RowIdentity, Snapshot, Summary},
+    },
+    engine::{
+        Setup,
+        intern::{Interner, lengthened},
+        plan::{ProbeIdentity, plan, unasked},
+        reading_pool::{Read, read_all},
+        watch::WatchList,
+    },
+    inventory::{Expect, Layer},
+    layers::{self, Surroundings},
+    probe::{Counts, Limits, Plan, Prober, proxy_for, roots_from_environment},
+};
+
+/// An answer of a key that is not alive is asked again after this long, whatever `probe_every` says.
+const NOT_ALIVE_AGAIN: Duration = Duration::from_secs(60);
+
+/// What arrives.
+pub(super) enum Event {
+    /// A layer was read.
+    Read {
+        /// Its number.
+        layer: usize,
+        /// What it came to.
+        read: Read<Vec<Reading<SecretValue>>>,
+    },
+    /// A provider answered.
+    Answered {
+        /// The question.
+        identity: ProbeIdentity,
+        /// The answer.
+        result: ProbeResult,
+    },
+    /// A round of questions is over.
+    Asked {
+        /// What was sent.
+        counts: Counts,
+    },
+}
+
+/// Which answers are good enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// None: everything is asked again.
+    Everything,
+    /// Those younger than `probe_every`.
+    Aged,
+    /// All but this row's.
+    AllBut(RowIdentity),
+}
+
+struct Answer {
+    result: ProbeResult,
+    /// It is shown until the new one comes.
+    due: bool,
+}
+
+/// A pass over layers that is wanted once the current one is over.
+struct Again {
+    layers: BTreeSet<usize>,
+    freshness: Freshness,
+}
+
+/// Everything that is known, and what is under way.
+pub(super) struct Flow {
+    setup: Arc<Setup>,
+    credentials: Arc<Vec<CredentialFacts>>,
+    layers: Vec<LayerFacts>,
+    chosen: BTreeSet<usize>,
+    interner: Interner,
+    prober: Prober,
+    inbox: mpsc::UnboundedSender<Event>,
+    arrived: BTreeMap<usize, Vec<Reading<SecretValue>>>,
+    readings: BTreeMap<usize, Vec<Reading<Key>>>,
+    reading: usize,
+    asking: HashSet<ProbeIdentity>,
+    rounds: usize,
+    answers: HashMap<ProbeIdentity, Answer>,
+    again: Option<Again>,
+    cancel: CancellationToken,
+    marks: BTreeMap<(String, String), Fingerprint>,
+    counts: Counts,
+    progress: Progress,
+    revision: u64,
+    pub(super) tour: Option<Tour>,
+}
+
+impl Flow {
+    /// A flow that has done nothing, and the channel that its work reports to.
+    pub(super) fn new(setup: Setup) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (inbox, events) = mpsc::unbounded_channel();
+        let setup = Arc::new(setup);
+        let settings = &setup.inventory.settings;
+        let limits = Limits {
+            timeout: settings.timeout,
+            concurrency: settings.concurrency,
+            in_flight_per_host: settings.in_flight_per_host,
+            requests_per_second: settings.requests_per_second as usize,
+            stop_after_refusals: settings.stop_after_refusals as usize,
+            ..Limits::default()
+        };
+        let flow = Self {
+            credentials: Arc::new(credential_facts(&setup)),
+            layers: setup.inventory.layers.iter().map(layer_facts).collect(),
+            chosen: chosen_layers(&setup),
+            interner: Interner::new(setup.fingerprint_key.clone(), Arc::clone(&setup.catalogue)),
+            prober: Prober::new(Arc::clone(&setup.catalogue), limits),
+            inbox,
+            arrived: BTreeMap::new(),
+            readings: BTreeMap::new(),
+            reading: 0,
+            asking: HashSet::new(),
+            rounds: 0,
+            answers: HashMap::new(),
+            again: None,
+            cancel: CancellationToken::new(),
+            marks: BTreeMap::new(),
+            counts: Counts::default(),
+            progress: Progress::default(),
+            revision: 0,
+            tour: setup.tour.as_ref().map(|guide| guide.tour.borrow().clone()),
+            setup,
+        };
+        (flow, events)
+    }
+
+    /// Something is still to come.
+    pub(super) fn is_running(&self) -> bool {
+        self.reading > 0 || self.rounds > 0
+    }
+
+    /// Reads every layer.
+    pub(super) fn read_all(&mut self, freshness: Freshness) {
+        self.read(self.chosen.clone(), freshness);
+    }
+
+    /// Reads the layer of this row, and asks about its key again.
+    pub(super) fn read_row(&mut self, row: &RowIdentity) {
+        let layers = self
+            .chosen
+            .iter()
+            .copied()
+            .filter(|layer| self.layers[*layer].name == row.layer)
+            .collect();
+        self.read(layers, Freshness::AllBut(row.clone()));
+    }
+
+    /// Reads these layers; when something is under way, as soon as that is over.
+    pub(super) fn read(&mut self, layers: BTreeSet<usize>, freshness: Freshness) {
+        if layers.is_empty() {
+            return;
+        }
+        if self.is_running() {
+            let again = self.again.get_or_insert_with(|| Again {
+                layers: BTreeSet::new(),
+                freshness: Freshness::Aged,
+            });
+            again.layers.extend(layers);
+            if again.freshness == Freshness::Aged || freshness == Freshness::Everything {
+                again.freshness = freshness;
+            }
+            return;
+        }
+        self.mark_due(&freshness);
+        self.cancel = CancellationToken::new();
+        self.progress = Progress { running: true, done: 0, total: layers.len() };
+        self.reading = layers.len();
+        self.start_reading(layers.into_iter().collect());
+    }
+
+    fn start_reading(&self, numbers: Vec<usize>) {
+        let surroundings = Surroundings::new(
+            &self.setup.inventory.folder,
+            self.setup.home.clone(),
+            self.setup.shell.clone(),
+        );
+        let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
+        let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());
+        let job = move |index: usize| {
+            let layer = &setup.inventory.layers[job_numbers[index]];
+            layers::read(layer, &wanted(&setup, layer, &credentials), &surroundings)
+        };
+        let deadline = self.setup.inventory.settings.timeout;
+        read_all(numbers.len(), deadline, job, move |index, read| {
+            // The receiver lives as long as the flow; after it nobody wants to know.
+            let _ = inbox.send(Event::Read { layer: numbers[index], read });
+        });
+    }
+
+    /// Takes in what arrived.
+    pub(super) fn handle(&mut self, event: Event) {
+        match event {
+            Event::Read { layer, read } => {
+                let readings = match read {
+                    Read::Done(readings) => readings,
+                    Read::TimedOut => self.timed_out(layer),
+                };
+                self.arrived.insert(layer, readings);
+                self.reading -= 1;
+                self.progress.done += 1;
+                if self.reading == 0 {
+                    self.settle();
+                    self.forget();
+                    self.ask();
+                }
+            }
+            Event::Answered { identity, result } => {
+                self.asking.remove(&identity);
+                self.answers.insert(identity, Answer { result, due: false });
+                self.progress.done += 1;
+            }
+            Event::Asked { counts } => {
+                self.rounds -= 1;
+                self.counts.requests += counts.requests;
+                self.counts.extra_requests += counts.extra_requests;
+                if self.rounds == 0 {
+                    // A cancelled round leaves questions without an answer.
+                    self.asking.clear();
+                }
+            }
+        }
+        if !self.is_running() {
+            self.progress.running = false;
+            if let Some(again) = self.again.take() {
+                self.read(again.layers, again.freshness);
+            }
+        }
+    }
+
+    /// Interns what has been read so far, and asks about it. In the order of the inventory, so that
+    /// the tags of opaque values do not depend on which file was read first.
+    pub(super) fn settle(&mut self) {
+        for (layer, readings) in std::mem::take(&mut self.arrived) {
+            let interned = readings
+                .into_iter()
+                .map(|reading| {
+                    let provider = self
+                        .credentials
+                        .iter()
+                        .find(|credential| credential.id == reading.credential)
+                        .and_then(|credential| credential.provider.as_deref());
+                    reading.map(|secret| self.interner.intern(secret, provider))
+                })
+                .collect();
+            self.readings.insert(layer, interned);
+        }
+    }
+
+    /// Asks about every key that has no answer, or one that is due.
+    pub(super) fn ask(&mut self) {
+        let mut models: BTreeMap<ProbeIdentity, BTreeSet<String>> = BTreeMap::new();
+        for reading in self.readings.values().flatten() {
+            let Some(credential) = self.credential(reading) else { continue };
+            let Ok(identity) = plan(&self.setup, credential, reading) else { continue };
+            let known = self.answers.get(&identity).is_some_and(|answer| !answer.due);
+            if !known && !self.asking.contains(&identity) {
+                models.entry(identity).or_default().extend(credential.models.iter().cloned());
+            }
+        }
+        let expected: HashSet<Fingerprint> = self
+            .wishes()
+            .into_iter()
+            .flat_map(|wish| match wish.wanted {
+                Wanted::Marked(key) => vec![key],
+                Wanted::Described { keys, .. } => keys,
+                Wanted::HeldBy(_) => Vec::new(),
+            })
+            .collect();
+        let (identities, plans): (Vec<ProbeIdentity>, Vec<Plan>) = models
+            .into_iter()
+            .filter_map(|(identity, models)| {
+                let plan = Plan {
+                    key: self.interner.secret(identity.fingerprint)?.clone(),
+                    provider: identity.provider.clone(),
+                    endpoint: identity.endpoint.clone(),
+                    organisation: identity.organisation.clone(),
+                    project: identity.project.clone(),
+                    models: models.into_iter().collect(),
+                    expected: expected.contains(&identity.fingerprint),
+                };
+                Some((identity, plan))
+            })
+            .unzip();
+        if plans.is_empty() {
+            return;
+        }
+        self.progress.running = true;
+        self.progress.total += plans.len();
+        self.asking.extend(identities.iter().cloned());
+        self.rounds += 1;
+        let (prober, inbox, cancel) =
+            (self.prober.clone(), self.inbox.clone(), self.cancel.clone());
+        tokio::spawn(async move {
+            let answers = inbox.clone();
+            let on_result = move |index: usize, result| {
+                let identity = identities[index].clone();
+                let _ = answers.send(Event::Answered { identity, result });
+            };
+            let counts = prober.run(plans, on_result, cancel).await;
+            let _ = inbox.send(Event::Asked { counts });
+        });
+    }
+
+    /// Stops what is under way; what is known stays.
+    pub(super) fn cancel(&mut self) {
+        self.cancel.cancel();
+        self.again = None;
+    }
+
+    /// The person's mark for (environment, credential).
+    pub(super) fn mark(
+        &mut self,
+        environment: String,
+        credential: String,
+        key: Option<Fingerprint>,
+    ) {
+        match key {
+            Some(key) => self.marks.insert((environment, credential), key),
+            None => self.marks.remove(&(environment, credential)),
+        };
+    }
+
+    /// The files that decide the readings.
+    pub(super) fn watch_list(&self) -> WatchList {
+        let mut list = WatchList::default();
+        for (layer, readings) in &self.readings {
+            for file in readings.iter().flat_map(|reading| &reading.evidence.files) {
+                let folder = &self.setup.inventory.folder;
+                list.add(layers::absolute(folder, self.setup.home.as_deref(), file), *layer);
+            }
+        }
+        list
+    }
+
+    /// The progress alone, for a line that is drawn again and again.
+    pub(super) fn counts_only(&self) -> Snapshot {
+        Snapshot { progress: self.progress, offline: self.setup.offline, ..Snapshot::default() }
+    }
+
+    /// The whole picture.
+    pub(super) fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.settle();
+        let now = Timestamp::now();
+        let readings: Vec<Reading<Key>> = self.shown_readings();
+        let probes: Vec<ProbeResult> =
+            readings.iter().map(|reading| self.probe_of(reading)).collect();
+        let distinct: HashSet<Fingerprint> = readings
+            .iter()
+            .filter_map(|reading| reading.state.found())
+            .map(|key| key.fingerprint)
+            .collect();
+        let question = Question {
+            layers: self.layers.clone(),
+            credentials: self.credentials.to_vec(),
+            environments: self.environments(),
+            readings,
+            probes,
+            wishes: self.wishes(),
+            now,
+        };
+        let judgement = judge(&question);
+        let mut summary = Summary {
+            rows: judgement.rows.len(),
+            distinct_keys: distinct.len(),
+            requests: self.counts.requests,
+            extra_requests: self.counts.extra_requests,
+            verdicts: BTreeMap::new(),
+        };
+        for row in &judgement.rows {
+            *summary.verdicts.entry(row.verdict).or_default() += 1;
+        }
+        self.revision += 1;
+        Arc::new(Snapshot {
+            revision: self.revision,
+            generated_at: now,
+            inventory: self
+                .setup
+                .inventory
+                .path
+                .as_ref()
+                .map(|path| inert(&path.to_string_lossy())),
+            environments: question.environments,
+            offline: self.setup.offline,
+            progress: self.progress,
+            rows: judgement.rows,
+            findings: judgement.findings,
+            chains: judgement.chains,
+            summary,
+            notices: self.notices(),
+            tour: self.tour.clone(),
+        })
+    }
+
+    /// The readings with colliding fingerprints lengthened.
+    fn shown_readings(&self) -> Vec<Reading<Key>> {
+        let mut readings: Vec<Reading<Key>> = self.readings.values().flatten().cloned().collect();
+        let keys = readings.iter().filter_map(|reading| reading.state.found());
+        let longer =
+            lengthened(keys.filter(|key| key.exported.is_some()).map(|key| key.fingerprint));
+        if !longer.is_empty() {
+            for reading in &mut readings {
+                if let State::Found(key) = &mut reading.state
+                    && let Some(length) = longer.get(&key.fingerprint)
+                {
+                    key.shown = key.fingerprint.shown(*length);
+                }
+            }
+        }
+        readings
+    }
+
+    fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
+        let Some(credential) = self.credential(reading) else {
+            return unasked(ProbeReason::NoProvider);
+        };
+        match plan(&self.setup, credential, reading) {
+            Err(reason) => unasked(reason),
+            Ok(identity) => match self.answers.get(&identity) {
+                Some(answer) => self.for_models(answer.result.clone(), credential),
+                None => unasked(ProbeReason::Pending),
+            },
+        }
+    }
+
+    /// One answer may serve credentials that need different models; a row names its own only.
+    fn for_models(&self, mut result: ProbeResult, credential: &CredentialFacts) -> ProbeResult {
+        result.missing_models.retain(|model| credential.models.contains(model));
+        result
+    }
+
+    fn credential(&self, reading: &Reading<Key>) -> Option<&CredentialFacts> {
+        self.credentials.iter().find(|credential| credential.id == reading.credential)
+    }
+
+    fn environments(&self) -> Vec<String> {
+        self.setup
+            .inventory
+            .environments
+            .iter()
+            .map(|environment| environment.name.clone())
+            .filter(|name| {
+                self.setup.environments.is_empty() || self.setup.environments.contains(name)
+            })
+            .collect()
+    }
+
+    fn wishes(&self) -> Vec<Wish> {
+        let marks = self.marks.iter().map(|((environment, credential), key)| Wish {
+            environment: environment.clone(),
+            credential: credential.clone(),
+            wanted: Wanted::Marked(*key),
+        });
+        let expectations = self.setup.inventory.environments.iter().flat_map(|environment| {
+            environment.expect.iter().map(|(credential, expect)| Wish {
+                environment: environment.name.clone(),
+                credential: credential.clone(),
+                wanted: match expect {
+                    Expect::Last4(last4) => Wanted::Described {
+                        description: format!("the key ending in {}", inert(last4)),
+                        keys: self.interner.ending_with(last4),
+                    },
+                    Expect::Fingerprint(text) => Wanted::Described {
+                        description: format!("the key {}", inert(text)),
+                        keys: self.interner.named(text),
+                    },
+                    Expect::Reference(layer) => Wanted::HeldBy(layer.clone()),
+                },
+            })
+        });
+        marks.chain(expectations).collect()
+    }
+
+    /// What a person should know of this run.
+    fn notices(&self) -> Vec<String> {
+        if self.setup.offline {
+            return Vec::new();
+        }
+        let endpoints: BTreeSet<_> =
+            self.answers.keys().map(|identity| identity.endpoint.clone()).collect();
+        let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
+        let proxies =
+            proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));
+        let roots = roots_from_environment().filter(|_| !endpoints.is_empty());
+        let roots = roots.map(|path| format!("certificates are checked against {path}"));
+        proxies.chain(roots).collect()
+    }
+
+    fn mark_due(&mut self, freshness: &Freshness) {
+        let row = match freshness {
+            Freshness::AllBut(row) => Some(self.identities_of(row)),
+            _ => None,
+        };
+        let every = self.setup.inventory.settings.probe_every;
+        let now = Timestamp::now();
+        for (identity, answer) in &mut self.answers {
+            answer.due |= match (freshness, &row) {
+                (Freshness::Everything, _) => true,
+                (_, Some(identities)) => identities.contains(identity),
+                _ => is_old(&answer.result, every, now),
+            };
+        }
+    }
+
+    fn identities_of(&self, row: &RowIdentity) -> HashSet<ProbeIdentity> {
+        self.readings
+            .values()
+            .flatten()
+            .filter(|reading| {
+                reading.layer == row.layer
+                    && reading.credential == row.credential
+                    && reading.instance == row.instance
+            })
+            .filter_map(|reading| plan(&self.setup, self.credential(reading)?, reading).ok())
+            .collect()
+    }
+
+    /// Drops the secrets and answers that belong to nothing any more.
+    fn forget(&mut self) {
+        let held: HashSet<Fingerprint> = self
+            .readings
+            .values()
+            .flatten()
+            .flat_map(|reading| {
+                let losing =
+                    reading.occurrences.iter().filter_map(|occurrence| match &occurrence.yields {
+                        crate::domain::reading::Yield::Value(key) => Some(key.fingerprint),
+                        _ => None,
+                    });
+                reading.state.found().map(|key| key.fingerprint).into_iter().chain(losing)
+            })
+            .collect();
+        self.interner.keep_only(|fingerprint| held.contains(&fingerprint));
+        self.answers.retain(|identity, _| held.contains(&identity.fingerprint));
+    }
+
+    fn timed_out(&self, layer: usize) -> Vec<Reading<SecretValue>> {
+        let layer = &self.setup.inventory.layers[layer];
+        let seconds = self.setup.inventory.settings.timeout.as_secs();
+        let why = Unreadable::new(
+            UnreadableKind::TimedOut,
+            format!("reading it took more than {seconds} s"),
+        );
+        layers::unread(layer, &wanted(&self.setup, layer, &self.credentials), &why)
+    }
+}
+
+/// Old answers are asked again: sooner when the key is not alive, and not before a host that asked
+/// to wait allows it.
+fn is_old(result: &ProbeResult, every: Duration, now: Timestamp) -> bool {
+    if result.retry_at.is_some_and(|at| at > now) {
+        return false;
+    }
+    let limit = if result.outcome.accepted() { every } else { every.min(NOT_ALIVE_AGAIN) };
+    match result.checked_at {
+        Some(at) => now.duration_since(at).unsigned_abs() >= limit,
+        None => result.outcome != Outcome::Unsendable,
+    }
+}
+
+fn chosen_layers(setup: &Setup) -> BTreeSet<usize> {
+    setup
+        .inventory
+        .layers
+        .iter()
+        .enumerate()
+        .filter(|(_, layer)| {
+            setup.environments.is_empty() || setup.environments.contains(&layer.environment)
+        })
+        .map(|(number, _)| number)
+        .collect()
+}
+
+/// The credentials that this layer is looked at for.
+fn wanted<'a>(
+    setup: &Setup,
+    layer: &Layer,
+    credentials: &'a [CredentialFacts],
+) -> Vec<&'a CredentialFacts> {
+    credentials
+        .iter()
+        .filter(|credential| {
+            layer.credentials.as_ref().is_none_or(|ids| ids.contains(&credential.id))
+                && (setup.credentials.is_empty() || setup.credentials.contains(&credential.id))
+        })
+        .collect()
+}
+
+fn layer_facts(layer: &Layer) -> LayerFacts {
+    LayerFacts {
+        name: layer.name.clone(),
+        environment: layer.environment.clone(),
+        kind: layer.kind.kind(),
+        source: layer.source.clone(),
+        optional: layer.optional,
+        restart: layer.restart.clone(),
+        owner: layer.owner.clone(),
+    }
+}
+
+fn credential_facts(setup: &Setup) -> Vec<CredentialFacts> {
+    setup
+        .inventory
+        .credentials
+        .iter()
+        .map(|credential| {
+            let provider =
+                credential.provider.as_deref().and_then(|id| setup.catalogue.provider(id));
+            let variables = if credential.variables.is_empty() {
+                provider.map(|provider| provider.variables().to_vec()).unwrap_or_default()
+            } else {
+                credential.variables.clone()
+            };
+            CredentialFacts {
+                id: credential.id.clone(),
+                provider: credential.provider.clone(),
+                variables,
+                organisation_variables: provider
+                    .map(|provider| provider.organisation_variables().to_vec())
+                    .unwrap_or_default(),
+                project_variables: provider
+                    .map(|provider| provider.project_variables().to_vec())
+                    .unwrap_or_default(),
+                base_url_variables: provider
+                    .map(|provider| provider.base_url_variables().to_vec())
+                    .unwrap_or_default(),
+                models: credential.models.clone(),
+                owner: credential.owner.clone(),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,156 @@
+//! The border between secrets and the rest: every distinct value becomes one [`Key`].
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    domain::{
+        damage,
+        fingerprint::{Fingerprint, FingerprintKey, SHOWN_CHARACTERS},
+        key::{Key, Repaired},
+        mask::{length_bucket, mask},
+        secret::SecretValue,
+    },
+    providers::Catalogue,
+};
+
+/// The table of distinct values. It alone can go back from a fingerprint to a secret, for probing.
+pub(super) struct Interner {
+    fingerprint_key: FingerprintKey,
+    catalogue: Arc<Catalogue>,
+    keys: HashMap<(Fingerprint, Option<String>), Key>,
+    secrets: HashMap<Fingerprint, SecretValue>,
+    tags: HashMap<Fingerprint, String>,
+}
+
+impl Interner {
+    pub(super) fn new(fingerprint_key: FingerprintKey, catalogue: Arc<Catalogue>) -> Self {
+        Self {
+            fingerprint_key,
+            catalogue,
+            keys: HashMap::new(),
+            secrets: HashMap::new(),
+            tags: HashMap::new(),
+        }
+    }
+
+    /// The key of a value that is assigned to a provider, or to none.
+    pub(super) fn intern(&mut self, secret: SecretValue, provider: Option<&str>) -> Key {
+        let fingerprint = self.fingerprint_key.fingerprint(&secret);
+        let id = (fingerprint, provider.map(str::to_owned));
+        if let Some(key) = self.keys.get(&id) {
+            return key.clone();
+        }
+        let key = self.describe(&secret, fingerprint, provider);
+        self.secrets.insert(fingerprint, secret);
+        self.keys.insert(id, key.clone());
+        key
+    }
+
+    /// The secret behind a fingerprint, for the probe that sends it.
+    pub(super) fn secret(&self, fingerprint: Fingerprint) -> Option<&SecretValue> {
+        self.secrets.get(&fingerprint)
+    }
+
+    /// Forgets every value that no layer holds any more.
+    pub(super) fn keep_only(&mut self, held: impl Fn(Fingerprint) -> bool) {
+        self.keys.retain(|(fingerprint, _), _| held(*fingerprint));
+        self.secrets.retain(|fingerprint, _| held(*fingerprint));
+    }
+
+    /// Distinct keys whose last four bytes are these (`expect = { last4 = … }`).
+    pub(super) fn ending_with(&self, last4: &str) -> Vec<Fingerprint> {
+        let mut keys: Vec<Fingerprint> = self
+            .secrets
+            .iter()
+            .filter(|(_, secret)| secret.expose().ends_with(last4.as_bytes()))
+            .map(|(fingerprint, _)| *fingerprint)
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Distinct keys with this fingerprint, written in full or as it is shown.
+    pub(super) fn named(&self, text: &str) -> Vec<Fingerprint> {
+        let short: String =
+            text.chars().filter(|character| *character != '-').collect::<String>().to_uppercase();
+        let mut keys: Vec<Fingerprint> = self
+            .secrets
+            .keys()
+            .copied()
+            .filter(|fingerprint| {
+                self.fingerprint_key.export(fingerprint) == text
+                    || (short.len() >= SHOWN_CHARACTERS
+                        && fingerprint.characters().starts_with(&short))
+            })
+            .collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn describe(
+        &mut self,
+        secret: &SecretValue,
+        fingerprint: Fingerprint,
+        provider: Option<&str>,
+    ) -> Key {
+        let recognition = self.catalogue.recognise(secret, provider);
+        let export = recognition.is_some() || self.fingerprint_key.is_team();
+        let tag = (!export).then(|| self.tag(fingerprint));
+        let repaired = damage::repaired(secret.expose()).and_then(|inner| {
+            let inner = SecretValue::new(inner);
+            let recognition = self.catalogue.recognise(&inner, provider)?;
+            let fingerprint = self.fingerprint_key.fingerprint(&inner);
+            Some(Repaired {
+                fingerprint,
+                exported: Some(self.fingerprint_key.export(&fingerprint)),
+                mask: mask(&inner, Some(&recognition)),
+            })
+        });
+        Key {
+            fingerprint,
+            exported: export.then(|| self.fingerprint_key.export(&fingerprint)),
+            shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
+            tag,
+            mask: mask(secret, recognition.as_ref()),
+            length: recognition.is_some().then(|| secret.len()),
+            length_bucket: recognition.is_none().then(|| length_bucket(secret.len())),
+            flags: self.catalogue.flags(secret, provider),
+            expected_lengths: self.catalogue.expected_lengths(secret, provider),
+            provider: recognition.as_ref().map(|recognition| recognition.provider.clone()),
+            shape: recognition.map(|recognition| recognition.shape),
+            repaired,
+        }
+    }
+
+    fn tag(&mut self, fingerprint: Fingerprint) -> String {
+        let next = self.tags.len() + 1;
+        self.tags.entry(fingerprint).or_insert_with(|| format!("≡{next}")).clone()
+    }
+}
+
+/// Two shown values that collide are both lengthened (SECURITY F2). The characters to show for each
+/// fingerprint that needs more than usual.
+pub(super) fn lengthened(
+    fingerprints: impl Iterator<Item = Fingerprint>,
+) -> BTreeMap<Fingerprint, usize> {
+    let mut all: Vec<Fingerprint> = fingerprints.collect();
+    all.sort_unstable();
+    all.dedup();
+    let mut longer = BTreeMap::new();
+    for pair in all.windows(2) {
+        let (left, right) = (pair[0].characters(), pair[1].characters());
+        let common =
+            left.chars().zip(right.chars()).take_while(|(left, right)| left == right).count();
+        if common >= SHOWN_CHARACTERS {
+            let needed = (common / 5 + 1) * 5;
+            for fingerprint in pair {
+                let length = longer.entry(*fingerprint).or_insert(needed);
+                *length = needed.max(*length);
+            }
+        }
+    }
+    longer
+}

@@ -1,0 +1,151 @@
+//! Reads many layers at once, each with a deadline (SECURITY R5): a stuck network file system costs
+//! one row, not the screen.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use tokio::sync::mpsc::{self, UnboundedSender};
+
+/// More threads than this do not read faster.
+const MOST_THREADS: usize = 8;
+
+/// What one layer came to.
+pub(super) enum Read<T> {
+    /// It was read.
+    Done(T),
+    /// It was not read in time; its thread is left behind.
+    TimedOut,
+}
+
+/// Runs `job` for every number below `count` on a few threads, and sends what each comes to.
+/// Returns at once; `send` is called from a task of the current runtime.
+pub(super) fn read_all<T: Send + 'static>(
+    count: usize,
+    deadline: Duration,
+    job: impl Fn(usize) -> T + Send + Sync + 'static,
+    mut send: impl FnMut(usize, Read<T>) + Send + 'static,
+) {
+    let pool = Arc::new(Pool { next: AtomicUsize::new(0), count, job });
+    let (sender, mut done) = mpsc::unbounded_channel();
+    let cores = thread::available_parallelism().map_or(2, usize::from);
+    let threads = (cores * 2).clamp(1, MOST_THREADS).min(count);
+    for _ in 0..threads {
+        work(&pool, &sender);
+    }
+    tokio::spawn(async move {
+        let mut waiting: Vec<bool> = vec![true; count];
+        let mut left = count;
+        while left > 0 {
+            match tokio::time::timeout(deadline, done.recv()).await {
+                Ok(Some((index, read))) => {
+                    if std::mem::replace(&mut waiting[index], false) {
+                        left -= 1;
+                        send(index, Read::Done(read));
+                    }
+                }
+                Ok(None) => break,
+                // Nothing came for a whole deadline: what has begun is stuck. New threads take
+                // over the rest.
+                Err(_) => {
+                    let begun = pool.next.load(Ordering::Relaxed).min(count);
+                    for (index, waits) in waiting.iter_mut().enumerate().take(begun) {
+                        if std::mem::replace(waits, false) {
+                            left -= 1;
+                            send(index, Read::TimedOut);
+                        }
+                    }
+                    if left > 0 {
+                        for _ in 0..threads {
+                            work(&pool, &sender);
+                        }
+                    }
+                }
+            }
+        }
+    });
+}
+
+struct Pool<J> {
+    next: AtomicUsize,
+    count: usize,
+    job: J,
+}
+
+fn work<T: Send + 'static>(
+    pool: &Arc<Pool<impl Fn(usize) -> T + Send + Sync + 'static>>,
+    sender: &UnboundedSender<(usize, T)>,
+) {
+    let (pool, sender) = (Arc::clone(pool), sender.clone());
+    thread::spawn(move || {
+        loop {
+            let index = pool.next.fetch_add(1, Ordering::Relaxed);
+            if index >= pool.count || sender.send((index, (pool.job)(index))).is_err() {
+                break;
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn everything_is_read_once() {
+        let (sender, mut results) = mpsc::unbounded_channel();
+        read_all(
+            100,
+            Duration::from_secs(10),
+            |index| index * 2,
+            move |index, read| {
+                let Read::Done(value) = read else { panic!("timed out") };
+                sender.send((index, value)).unwrap();
+            },
+        );
+        let mut seen = Vec::new();
+        while let Some((index, value)) = results.recv().await {
+            assert_eq!(value, index * 2);
+            seen.push(index);
+        }
+        seen.sort_unstable();
+        assert_eq!(seen, (0..100).collect::<Vec<_>>());
+    }
+
+    #[tokio::test]
+    async fn what_is_stuck_costs_its_own_row_only() {
+        let gate = Arc::new(Mutex::new(()));
+        let held = gate.lock().unwrap();
+        let inner = Arc::clone(&gate);
+        let (sender, mut results) = mpsc::unbounded_channel();
+        read_all(
+            40,
+            Duration::from_millis(100),
+            move |index| {
+                if index < MOST_THREADS {
+                    drop(inner.lock());
+                }
+            },
+            move |index, read| {
+                sender.send((index, matches!(read, Read::TimedOut))).unwrap();
+            },
+        );
+        let mut timed_out = 0;
+        let mut seen = 0;
+        while let Some((index, late)) = results.recv().await {
+            assert!(!late || index < MOST_THREADS);
+            timed_out += usize::from(late);
+            seen += 1;
+        }
+        drop(held);
+        assert_eq!(seen, 40);
+        assert!(timed_out > 0);
+    }
+}

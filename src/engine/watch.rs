@@ -1,0 +1,130 @@
+//! Tells when a file that decides a reading changes.
+//!
+//! The parent folders are watched, since editors and deployments replace files by renaming.
+//! Opening and reading are not watched, or our own reads would wake us. Where there is no inotify,
+//! the regular refresh serves.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::{Path, PathBuf},
+};
+
+/// The layers (by number) that each watched file decides.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct WatchList {
+    by_file: HashMap<PathBuf, BTreeSet<usize>>,
+}
+
+impl WatchList {
+    pub(super) fn add(&mut self, file: PathBuf, layer: usize) {
+        self.by_file.entry(file).or_default().insert(layer);
+    }
+
+    pub(super) fn layers_of(&self, file: &Path) -> impl Iterator<Item = usize> + '_ {
+        self.by_file.get(file).into_iter().flatten().copied()
+    }
+
+    fn folders(&self) -> BTreeSet<PathBuf> {
+        self.by_file.keys().filter_map(|file| file.parent()).map(Path::to_owned).collect()
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod system {
+    use std::{
+        collections::{BTreeSet, HashMap},
+        path::PathBuf,
+    };
+
+    use futures_util::StreamExt as _;
+    use inotify::{EventStream, Inotify, WatchDescriptor, WatchMask};
+
+    use super::WatchList;
+
+    /// The kernel's watches.
+    pub(in crate::engine) struct Watcher {
+        stream: Option<EventStream<[u8; 4096]>>,
+        folders: HashMap<WatchDescriptor, PathBuf>,
+    }
+
+    impl Watcher {
+        pub(in crate::engine) fn new() -> Self {
+            let stream =
+                Inotify::init().ok().and_then(|inotify| inotify.into_event_stream([0; 4096]).ok());
+            Self { stream, folders: HashMap::new() }
+        }
+
+        /// Watches exactly the folders of this list.
+        pub(in crate::engine) fn follow(&mut self, list: &WatchList) {
+            let Some(stream) = &self.stream else { return };
+            let mut watches = stream.watches();
+            let wanted = list.folders();
+            let known: BTreeSet<PathBuf> = self.folders.values().cloned().collect();
+            let gone: Vec<WatchDescriptor> = self
+                .folders
+                .iter()
+                .filter(|(_, folder)| !wanted.contains(*folder))
+                .map(|(descriptor, _)| descriptor.clone())
+                .collect();
+            for descriptor in gone {
+                self.folders.remove(&descriptor);
+                let _ = watches.remove(descriptor);
+            }
+            let mask = WatchMask::CLOSE_WRITE
+                | WatchMask::MOVE
+                | WatchMask::CREATE
+                | WatchMask::DELETE
+                | WatchMask::ATTRIB
+                | WatchMask::ONLYDIR;
+            for folder in wanted.difference(&known) {
+                if let Ok(descriptor) = watches.add(folder, mask) {
+                    self.folders.insert(descriptor, folder.clone());
+                }
+            }
+        }
+
+        /// The next file in a watched folder that changed. Never returns where nothing can be
+        /// watched.
+        pub(in crate::engine) async fn changed(&mut self) -> PathBuf {
+            loop {
+                let event = match &mut self.stream {
+                    Some(stream) => stream.next().await,
+                    None => std::future::pending().await,
+                };
+                match event {
+                    Some(Ok(event)) => {
+                        let folder = self.folders.get(&event.wd);
+                        if let (Some(folder), Some(name)) = (folder, event.name) {
+                            return folder.join(name);
+                        }
+                    }
+                    Some(Err(_)) | None => self.stream = None,
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod system {
+    use std::path::PathBuf;
+
+    use super::WatchList;
+
+    /// Nothing is watched here; the refresh serves.
+    pub(in crate::engine) struct Watcher;
+
+    impl Watcher {
+        pub(in crate::engine) fn new() -> Self {
+            Self
+        }
+
+        pub(in crate::engine) fn follow(&mut self, _list: &WatchList) {}
+
+        pub(in crate::engine) async fn changed(&mut self) -> PathBuf {
+            std::future::pending().await
+        }
+    }
+}
+
+pub(super) use system::Watcher;

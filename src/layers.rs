@@ -1,0 +1,106 @@
+//! One reader per kind of layer: finds the bytes, calls a format, returns readings with evidence.
+//!
+//! A new kind is one file here and one line in [`read`]. A reader never judges: it says what a
+//! consumer of this layer would see, where that stands and how it knows.
+
+mod ci;
+mod compose;
+mod dotenv;
+mod home;
+mod near_miss;
+mod open;
+mod process;
+mod process_table;
+mod resolve;
+mod shell;
+mod shell_file;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+pub use home::absolute;
+pub use process_table::ProcessTable;
+
+use resolve::{Absence, Found};
+
+use crate::{
+    domain::{
+        credential::CredentialFacts,
+        reading::{Reading, Unreadable},
+        secret::SecretValue,
+    },
+    formats::{Environment, compose::Request},
+    inventory::{Layer, LayerSpec},
+};
+
+/// What all readers of one pass share.
+pub struct Surroundings {
+    /// The inventory's folder: relative paths start here.
+    pub folder: PathBuf,
+    /// The user's home folder, for `~/`.
+    pub home: Option<PathBuf>,
+    /// The environment that stalekey itself was started with.
+    pub shell: Environment,
+    processes: OnceLock<ProcessTable>,
+}
+
+impl Surroundings {
+    /// Surroundings of a new pass.
+    pub fn new(folder: &Path, home: Option<PathBuf>, shell: Environment) -> Self {
+        Self { folder: folder.to_owned(), home, shell, processes: OnceLock::new() }
+    }
+
+    /// The running processes, listed once a pass and only when a layer asks.
+    pub fn processes(&self) -> &ProcessTable {
+        self.processes.get_or_init(ProcessTable::of_this_system)
+    }
+
+    /// The file that a path of the inventory means.
+    pub fn file(&self, path: &str) -> PathBuf {
+        absolute(&self.folder, self.home.as_deref(), path)
+    }
+}
+
+/// Reads one layer for its credentials. Never fails: what cannot be read is a reading that says so.
+pub fn read(
+    layer: &Layer,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+) -> Vec<Reading<SecretValue>> {
+    let found = match &layer.kind {
+        LayerSpec::Dotenv { files, dialect } => {
+            dotenv::read(files, dialect.as_deref(), surroundings)
+        }
+        LayerSpec::Shell => shell::read(surroundings),
+        LayerSpec::ShellFile { path, shell } => {
+            shell_file::read(path, shell.as_deref(), surroundings)
+        }
+        LayerSpec::Compose { files, folder, service, profiles, env_files } => {
+            let request = Request {
+                folder: folder.clone().unwrap_or_else(|| ".".to_owned()),
+                files: files.clone(),
+                env_files: env_files.clone(),
+                profiles: profiles.clone(),
+                service: service.clone(),
+            };
+            compose::read(&request, surroundings)
+        }
+        LayerSpec::Ci { path, platform, scope } => {
+            ci::read(path, platform.as_deref(), scope.as_deref(), surroundings)
+        }
+        LayerSpec::Process { matching, min } => process::read(matching, *min, surroundings),
+    };
+    found.iter().flat_map(|found| resolve::readings(layer, credentials, found)).collect()
+}
+
+/// Readings of a layer that was given up on.
+pub fn unread(
+    layer: &Layer,
+    credentials: &[&CredentialFacts],
+    why: &Unreadable,
+) -> Vec<Reading<SecretValue>> {
+    let found = Found::configured(Err(Absence::Unreadable(why.clone())));
+    resolve::readings(layer, credentials, &found).collect()
+}

@@ -1,0 +1,154 @@
+//! Opening a file of a layer without a hang, a side effect or a surprise (SECURITY R1).
+
+use std::{fs::File, io::Read, path::Path};
+
+use jiff::Timestamp;
+use rustix::{
+    fs::{FileType, Mode, OFlags, Stat},
+    io::Errno,
+};
+use zeroize::Zeroizing;
+
+use crate::domain::reading::{Unreadable, UnreadableKind};
+
+/// The most of a dotenv or shell file that is read (SECURITY R1).
+pub(super) const LINES_CAP: usize = 1 << 20;
+/// The most of a YAML or JSON file that is read (SECURITY R1).
+pub(super) const DOCUMENT_CAP: usize = 4 << 20;
+
+/// The bytes of a regular file, and when they changed.
+pub(super) struct Opened {
+    /// Wiped when dropped: a file of a layer holds keys.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// mtime.
+    pub modified_at: Option<Timestamp>,
+    /// ctime.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// Why there are no bytes.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The file does not exist.
+    Absent,
+    /// Anything else.
+    Unreadable(Unreadable),
+}
+
+/// Reads a regular file of at most `cap` bytes that does not change meanwhile.
+pub(super) fn open(path: &Path, cap: usize) -> Result<Opened, Failure> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(failure)?;
+    let before = rustix::fs::fstat(&descriptor).map_err(failure)?;
+    refuse_what_is_no_file(&before)?;
+    if usize::try_from(before.st_size).is_ok_and(|size| size > cap) {
+        return Err(too_large(cap));
+    }
+    // Room for one byte more than the file has, so that no read ever reallocates a copy of a key.
+    let room = usize::try_from(before.st_size).unwrap_or(0).min(cap) + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    let mut file = File::from(descriptor);
+    (&mut file)
+        .take(cap as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| failure(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    if bytes.len() > cap {
+        return Err(too_large(cap));
+    }
+    let after = rustix::fs::fstat(&file).map_err(failure)?;
+    let stamp = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
+    if stamp(&before) != stamp(&after) {
+        let detail = "it changed while it was read";
+        return Err(Failure::Unreadable(Unreadable::new(UnreadableKind::Changed, detail)));
+    }
+    Ok(Opened {
+        bytes,
+        modified_at: timestamp(after.st_mtime, after.st_mtime_nsec),
+        changed_at: timestamp(after.st_ctime, after.st_ctime_nsec),
+    })
+}
+
+fn timestamp(seconds: i64, nanoseconds: u64) -> Option<Timestamp> {
+    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
+}
+
+fn refuse_what_is_no_file(stat: &Stat) -> Result<(), Failure> {
+    let what = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "it is a directory",
+        FileType::Fifo => "it is a FIFO",
+        FileType::Socket => "it is a socket",
+        FileType::CharacterDevice | FileType::BlockDevice => "it is a device",
+        _ => "it is no regular file",
+    };
+    Err(Failure::Unreadable(Unreadable::new(UnreadableKind::NotAFile, what)))
+}
+
+fn too_large(cap: usize) -> Failure {
+    let detail = format!("it is larger than {} MiB", cap >> 20);
+    Failure::Unreadable(Unreadable::new(UnreadableKind::TooLarge, detail))
+}
+
+fn failure(error: Errno) -> Failure {
+    let (kind, detail) = match error {
+        Errno::NOENT | Errno::NOTDIR => return Failure::Absent,
+        Errno::ACCESS | Errno::PERM => (UnreadableKind::NoPermission, "permission denied"),
+        Errno::LOOP => (UnreadableKind::NotAFile, "its symbolic links go in a circle"),
+        Errno::NXIO => (UnreadableKind::NotAFile, "it is a socket or device"),
+        Errno::NAMETOOLONG => (UnreadableKind::System, "its name is too long"),
+        Errno::AGAIN => (UnreadableKind::NotAFile, "nothing can be read from it now"),
+        Errno::MFILE | Errno::NFILE => (UnreadableKind::System, "too many files are open"),
+        Errno::IO => (UnreadableKind::System, "the disk or network file system failed"),
+        _ => (UnreadableKind::System, "the system could not open it"),
+    };
+    Failure::Unreadable(Unreadable::new(kind, detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn kind(path: &Path) -> Option<UnreadableKind> {
+        match open(path, LINES_CAP) {
+            Err(Failure::Unreadable(why)) => Some(why.kind),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_a_hang() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert_eq!(kind(folder.path()), Some(UnreadableKind::NotAFile));
+        assert_eq!(kind(Path::new("/dev/zero")), Some(UnreadableKind::NotAFile));
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            at("fifo"),
+            FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        assert_eq!(kind(&at("fifo")), Some(UnreadableKind::NotAFile));
+        let _socket = std::os::unix::net::UnixListener::bind(at("socket")).unwrap();
+        assert_eq!(kind(&at("socket")), Some(UnreadableKind::NotAFile));
+        symlink(at("b"), at("a")).unwrap();
+        symlink(at("a"), at("b")).unwrap();
+        assert_eq!(kind(&at("a")), Some(UnreadableKind::NotAFile));
+        File::create(at("sparse")).unwrap().set_len(5 << 30).unwrap();
+        assert_eq!(kind(&at("sparse")), Some(UnreadableKind::TooLarge));
+        assert!(matches!(open(&at("nowhere"), LINES_CAP), Err(Failure::Absent)));
+    }
+
+    #[test]
+    fn a_file_is_read_whole_with_its_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".env");
+        std::fs::write(&path, "A=1\n").unwrap();
+        let opened = open(&path, LINES_CAP).unwrap_or_else(|_| panic!("readable"));
+        assert_eq!(&**opened.bytes, b"A=1\n");
+        assert!(opened.modified_at.is_some());
+    }
+}
