@@ -249,10 +249,11 @@ impl Users {
         folder: bool,
     ) -> Result<(), Refusal> {
         const STICKY: u32 = 0o1000;
-        let what = if folder { "folder of the inventory" } else { "file" };
+        let what = if folder { "folder, and so what is in it" } else { "file" };
+        let owned = if folder { "folder" } else { "file" };
         let quoted = quote(path);
         if owner != self.me && owner != 0 {
-            return Err(Refusal::new(path, format!("this {what} belongs to another user"))
+            return Err(Refusal::new(path, format!("this {owned} belongs to another user"))
                 .help(format!("sudo chown {} {quoted}", self.me)));
         }
         if folder && mode & STICKY != 0 {
@@ -403,7 +404,7 @@ mod tests {
         assert!(read(&path).is_ok());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o757)).unwrap();
         let error = read(&path).unwrap_err();
-        assert_eq!(error.reason, "every user can write this folder of the inventory");
+        assert_eq!(error.reason, "every user can write this folder, and so what is in it");
         let link = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(&path, link.path().join("a.toml")).unwrap();
