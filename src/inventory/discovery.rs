@@ -136,6 +136,13 @@ pub struct InventoryFile {
 }
 
 impl InventoryFile {
+    /// Its path as a person here would open it: relative to this folder when it is beneath.
+    pub fn display_name(&self) -> String {
+        let here = std::env::current_dir().ok();
+        let beneath = here.as_deref().and_then(|here| self.path.strip_prefix(here).ok());
+        inert(&beneath.unwrap_or(&self.path).to_string_lossy())
+    }
+
     /// What it says.
     ///
     /// # Errors
@@ -143,8 +150,7 @@ impl InventoryFile {
     pub fn parse(&self, providers: &dyn Providers) -> Result<Inventory, Mistakes> {
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        let name = self.path.to_string_lossy();
-        let mut inventory = super::parse(&self.text, &name, folder, providers)?;
+        let mut inventory = super::parse(&self.text, &self.display_name(), folder, providers)?;
         inventory.path = Some(self.path.clone());
         Ok(inventory)
     }
@@ -250,10 +256,10 @@ impl Users {
     ) -> Result<(), Refusal> {
         const STICKY: u32 = 0o1000;
         let what = if folder { "folder, and so what is in it" } else { "file" };
-        let owned = if folder { "folder" } else { "file" };
+        let place = if folder { "folder" } else { "file" };
         let quoted = quote(path);
         if owner != self.me && owner != 0 {
-            return Err(Refusal::new(path, format!("this {owned} belongs to another user"))
+            return Err(Refusal::new(path, format!("this {place} belongs to another user"))
                 .help(format!("sudo chown {} {quoted}", self.me)));
         }
         if folder && mode & STICKY != 0 {
