@@ -422,7 +422,7 @@ mod tests {
     #[rstest]
     #[case::own((1000, 1000, 0o644), false, None)]
     #[case::private_group((1000, 1000, 0o664), false, None)]
-    #[case::shared_group((1000, 50, 0o664), false, Some("chmod g-w '/my files/a'"))]
+    #[case::group_of_a_team((1000, 50, 0o664), false, Some("chmod g-w '/my files/a'"))]
     #[case::group_of_another((1000, 1001, 0o664), false, Some("chmod g-w '/my files/a'"))]
     #[case::main_group_of_two((1000, 100, 0o664), false, Some("chmod g-w '/my files/a'"))]
     #[case::unknown_group((1000, 77, 0o664), false, Some("chmod g-w '/my files/a'"))]
