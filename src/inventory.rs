@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use crate::{
     domain::layer::LayerKind,
     providers::{Catalogue, Provider},
@@ -122,8 +124,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            refresh: Duration::from_secs(60),
-            probe_every: Duration::from_secs(5 * 60),
+            refresh: Duration::from_mins(1),
+            probe_every: Duration::from_mins(5),
             timeout: Duration::from_secs(10),
             concurrency: 16,
             in_flight_per_host: 2,
@@ -301,7 +303,11 @@ pub fn parse(
     let strict_toml::Outcome { document, mut mistakes } =
         strict_toml::read_all::<model::File>(&source);
     if let Some(document) = document {
-        let names = names::Names::written(text);
+        let names = if mistakes.is_empty() {
+            names::Names::of(document.value())
+        } else {
+            names::Names::written(text)
+        };
         let inventory = check::check(&document, &names, folder, providers, &mut mistakes);
         if mistakes.is_empty() {
             return Ok(inventory);
@@ -312,10 +318,43 @@ pub fn parse(
 }
 
 /// The JSON Schema of the inventory, for editors.
-pub fn schema() -> serde_json::Value {
+pub fn schema() -> Value {
     let mut schema = schemars::schema_for!(model::File).to_value();
+    for_editors(&mut schema);
     if let Some(fields) = schema.as_object_mut() {
         fields.insert("title".to_owned(), "The inventory of stalekey".into());
     }
     schema
+}
+
+/// TOML has no `null`, and a description is one paragraph wherever it was wrapped.
+fn for_editors(schema: &mut Value) {
+    let is_null = |form: &Value| form.get("type").is_some_and(|kind| kind == "null");
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(for_editors),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(for_editors);
+            if let Some(Value::String(text)) = fields.get_mut("description") {
+                *text = text.replace('\n', " ");
+            }
+            if let Some(Value::Array(kinds)) = fields.get_mut("type") {
+                kinds.retain(|kind| kind != "null");
+                if let [only] = kinds.as_slice() {
+                    let only = only.clone();
+                    fields.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(forms)) = fields.get_mut("anyOf") {
+                forms.retain(|form| !is_null(form));
+                if let [Value::Object(only)] = forms.as_slice() {
+                    let only = only.clone();
+                    fields.remove("anyOf");
+                    for (name, value) in only {
+                        fields.entry(name).or_insert(value);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
 }

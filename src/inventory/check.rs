@@ -71,8 +71,15 @@ impl Check<'_> {
     }
 
     /// A name that should be one of `known`.
-    fn one_of(&mut self, what: &str, name: &str, known: &[String], path: &[&str], at_key: bool) {
-        if known.iter().any(|known| known == name) {
+    fn one_of(
+        &mut self,
+        what: &str,
+        name: &str,
+        known: &BTreeSet<String>,
+        path: &[&str],
+        at_key: bool,
+    ) {
+        if known.contains(name) {
             return;
         }
         let text = format!("unknown {what} `{}`", shown_name(name));
@@ -144,7 +151,7 @@ impl Check<'_> {
         self.name(&path, id, true);
         let mut known = true;
         if let Some(provider) = &table.provider {
-            let ids: Vec<_> = self.providers.ids().into_iter().map(str::to_owned).collect();
+            let ids = self.providers.ids().into_iter().map(str::to_owned).collect();
             known = self.providers.variables(provider).is_some();
             if !known {
                 self.one_of("provider", provider, &ids, &["credentials", id, "provider"], false);
@@ -177,7 +184,7 @@ impl Check<'_> {
                         self.document.mistake_at_key(&path, what).help("add `variables = [\"…\"]`"),
                     );
                 }
-            } else {
+            } else if self.document.is_complete(&path) {
                 let what =
                     format!("credential `{}` has neither provider nor variables", shown_name(id));
                 let help =
@@ -256,7 +263,9 @@ impl Check<'_> {
                 Some(Expect::Reference(reference.clone()))
             }
             (None, None, None) => {
-                self.expect_one(path, "says nothing of the key");
+                if self.document.is_complete(path) {
+                    self.expect_one(path, "says nothing of the key");
+                }
                 None
             }
             _ => {
@@ -292,18 +301,18 @@ impl Check<'_> {
         let document = self.document;
         let tables = &document.value().layers;
         let mut layers = Vec::with_capacity(tables.len());
-        let mut first_lines = BTreeMap::new();
+        let mut first: BTreeMap<&str, String> = BTreeMap::new();
         for (index, table) in tables.iter().enumerate() {
             let index = index.to_string();
             let at = ["layers", index.as_str(), "name"];
             self.name(&at, &table.name, false);
-            let line = document.position(&at).line;
-            if let Some(first) = first_lines.get(table.name.as_str()) {
+            if let Some(earlier) = first.get(table.name.as_str()) {
+                let line = document.position(&["layers", earlier.as_str(), "name"]).line;
                 let what = format!("layer name `{}` is given twice", shown_name(&table.name));
-                let help = format!("line {first} has it already; every layer needs its own");
+                let help = format!("line {line} has it already; every layer needs its own");
                 self.mistakes.push(document.mistake_at_name(&at, what).help(help));
             } else {
-                first_lines.insert(table.name.as_str(), line);
+                first.insert(table.name.as_str(), index.clone());
             }
             layers.push(self.layer(&index, table));
         }
@@ -415,9 +424,13 @@ impl LayerCheck<'_, '_> {
         self.check.mistakes.push(self.check.document.mistake_at_key(&path, what).help(help));
     }
 
-    /// A mistake of the layer as a whole.
-    pub(super) fn whole(&mut self, what: &str, help: &str) {
-        self.check.value(&["layers", self.index], what, help);
+    /// A mistake of the layer, or of a table of it, that says too little; unless what it says was
+    /// mistaken itself.
+    pub(super) fn nothing(&mut self, path: &[&str], what: &str, help: &str) {
+        let path: Vec<_> = ["layers", self.index].into_iter().chain(path.iter().copied()).collect();
+        if self.check.document.is_complete(&path) {
+            self.check.value(&path, what, help);
+        }
     }
 
     /// A path is not empty and has no NUL.

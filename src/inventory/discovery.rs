@@ -136,6 +136,13 @@ pub struct InventoryFile {
 }
 
 impl InventoryFile {
+    /// Its path as a person here would open it: relative to this folder when it is beneath.
+    pub fn display_name(&self) -> String {
+        let here = std::env::current_dir().ok();
+        let beneath = here.as_deref().and_then(|here| self.path.strip_prefix(here).ok());
+        inert(&beneath.unwrap_or(&self.path).to_string_lossy())
+    }
+
     /// What it says.
     ///
     /// # Errors
@@ -143,8 +150,7 @@ impl InventoryFile {
     pub fn parse(&self, providers: &dyn Providers) -> Result<Inventory, Mistakes> {
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        let name = self.path.to_string_lossy();
-        let mut inventory = super::parse(&self.text, &name, folder, providers)?;
+        let mut inventory = super::parse(&self.text, &self.display_name(), folder, providers)?;
         inventory.path = Some(self.path.clone());
         Ok(inventory)
     }
@@ -249,10 +255,11 @@ impl Users {
         folder: bool,
     ) -> Result<(), Refusal> {
         const STICKY: u32 = 0o1000;
-        let what = if folder { "folder of the inventory" } else { "file" };
+        let what = if folder { "folder, and so what is in it" } else { "file" };
+        let place = if folder { "folder" } else { "file" };
         let quoted = quote(path);
         if owner != self.me && owner != 0 {
-            return Err(Refusal::new(path, format!("this {what} belongs to another user"))
+            return Err(Refusal::new(path, format!("this {place} belongs to another user"))
                 .help(format!("sudo chown {} {quoted}", self.me)));
         }
         if folder && mode & STICKY != 0 {
@@ -403,7 +410,7 @@ mod tests {
         assert!(read(&path).is_ok());
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o757)).unwrap();
         let error = read(&path).unwrap_err();
-        assert_eq!(error.reason, "every user can write this folder of the inventory");
+        assert_eq!(error.reason, "every user can write this folder, and so what is in it");
         let link = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         std::os::unix::fs::symlink(&path, link.path().join("a.toml")).unwrap();
@@ -415,7 +422,7 @@ mod tests {
     #[rstest]
     #[case::own((1000, 1000, 0o644), false, None)]
     #[case::private_group((1000, 1000, 0o664), false, None)]
-    #[case::shared_group((1000, 50, 0o664), false, Some("chmod g-w '/my files/a'"))]
+    #[case::group_of_a_team((1000, 50, 0o664), false, Some("chmod g-w '/my files/a'"))]
     #[case::group_of_another((1000, 1001, 0o664), false, Some("chmod g-w '/my files/a'"))]
     #[case::main_group_of_two((1000, 100, 0o664), false, Some("chmod g-w '/my files/a'"))]
     #[case::unknown_group((1000, 77, 0o664), false, Some("chmod g-w '/my files/a'"))]

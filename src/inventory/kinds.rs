@@ -123,7 +123,8 @@ impl Rules for Dotenv {
                 vec![]
             }
             (None, None) => {
-                layer.whole(
+                layer.nothing(
+                    &[],
                     "a layer of kind `dotenv` needs `path` or `files`",
                     "add `path = \"…\"`",
                 );
@@ -256,7 +257,7 @@ impl Rules for Process {
     fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
         let Match { pid, name, command, user } = &self.matching;
         if pid.is_none() && name.is_none() && command.is_none() {
-            layer.value(
+            layer.nothing(
                 &["match"],
                 "`match` says nothing of the process",
                 "give it `pid`, `name` or `command`",

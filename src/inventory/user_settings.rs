@@ -281,6 +281,7 @@ mod tests {
         assert_eq!(provider_files(folder.path()), Ok(vec![]));
         let own = folder.path().join("providers");
         fs::create_dir(&own).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o700)).unwrap();
         for name in ["b.toml", "a.toml", "notes.txt"] {
             fs::write(own.join(name), name).unwrap();
             fs::set_permissions(own.join(name), fs::Permissions::from_mode(0o600)).unwrap();
