@@ -174,6 +174,10 @@ mod tests {
         format!("sk-ant-api03-{}AA", "c".repeat(93))
     }
 
+    fn cut(key: &str, length: usize) -> String {
+        key.chars().take(length).collect()
+    }
+
     fn plan(provider: &str, endpoint: &str, key: &str) -> Plan {
         Plan {
             key: SecretValue::new(key),
@@ -192,7 +196,7 @@ mod tests {
     #[rstest]
     #[case::good("openai", OPENAI, openai_key(), None)]
     #[case::opaque("openai", OPENAI, "something-of-our-own".to_owned(), None)]
-    #[case::cut("openai", OPENAI, openai_key()[..40].to_owned(), None)]
+    #[case::cut("openai", OPENAI, cut(&openai_key(), 40), None)]
     #[case::trusted_pair("openai", GATEWAY, openai_key(), None)]
     #[case::zero_width("openai", OPENAI, format!("{}\u{200b}", openai_key()), Some(ProbeReason::DamagedValue))]
     #[case::newline("openai", OPENAI, format!("{}\n", openai_key()), Some(ProbeReason::DamagedValue))]
@@ -205,7 +209,7 @@ mod tests {
     #[case::none("openai", OPENAI, "None".to_owned(), Some(ProbeReason::DamagedValue))]
     #[case::reference("openai", OPENAI, "${OPENAI_API_KEY}".to_owned(), Some(ProbeReason::DamagedValue))]
     #[case::other("openai", OPENAI, anthropic_key(), Some(ProbeReason::OtherProvidersKey))]
-    #[case::other_cut("openai", OPENAI, anthropic_key()[..30].to_owned(), Some(ProbeReason::OtherProvidersKey))]
+    #[case::other_cut("openai", OPENAI, cut(&anthropic_key(), 30), Some(ProbeReason::OtherProvidersKey))]
     #[case::other_at_gateway(
         "openai",
         GATEWAY,

@@ -151,15 +151,15 @@ impl Provider {
             let judges =
                 understood.json.is_some() || row.any_body || says_nothing_of_the_key(outcome);
             if judges && !redirects && !(outcome == Outcome::Unknown && understood.is_html()) {
-                let fill = |text: &Option<String>| {
+                let filled = |text: &Option<String>| {
                     text.as_ref()
                         .map(|text| text.replace("{mentioned}", understood.mentioned(row)))
                         .filter(|text| !text.is_empty())
                 };
                 return classification(
                     outcome,
-                    fill(&row.meaning),
-                    fill(&row.advice),
+                    filled(&row.meaning),
+                    filled(&row.advice),
                     row.confidence.unwrap_or(file.confidence),
                 );
             }
