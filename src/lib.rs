@@ -37,6 +37,7 @@
 
 pub mod domain;
 pub mod formats;
+pub mod inventory;
 pub mod probe;
 pub mod providers;
 pub mod strict_toml;

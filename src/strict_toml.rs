@@ -15,7 +15,7 @@ mod schema;
 mod syntax;
 mod walk;
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -42,6 +42,7 @@ pub struct Source<'a> {
 pub struct Document<T> {
     value: T,
     places: Places,
+    incomplete: BTreeSet<usize>,
     sheet: Sheet,
 }
 
@@ -70,12 +71,18 @@ impl<T> Document<T> {
 
     /// Line and column of the value at `path`.
     pub fn position(&self, path: &[&str]) -> Position {
-        Position::of_offset(self.sheet.text().as_bytes(), self.value_span(path).start)
+        self.sheet.position(self.value_span(path).start)
     }
 
     /// Where the value at `path` starts, for putting things into file order.
     pub fn offset(&self, path: &[&str]) -> usize {
         self.key_span(path).start
+    }
+
+    /// Whether the table at `path` is as it was written. When it is not, a field of it had a mistake
+    /// that is reported already, and it must not be said to be missing.
+    pub fn is_complete(&self, path: &[&str]) -> bool {
+        !self.incomplete.contains(&self.value_span(path).start)
     }
 
     /// A mistake at the key of `path`.
@@ -128,12 +135,14 @@ pub fn read_all<T: DeserializeOwned + JsonSchema>(source: &Source<'_>) -> Outcom
     let mut mistakes = Mistakes::default();
     syntax::report(&sheet, &errors, &mut mistakes);
     let schema = schemars::schema_for!(T);
-    let whole = Walk::new(&sheet, schema.as_value(), &mut mistakes).run(tree.get_mut());
+    let incomplete = Walk::new(&sheet, schema.as_value(), &mut mistakes).run(tree.get_mut());
     let mut document = None;
-    if errors.is_empty() && whole {
+    if errors.is_empty() {
         let places = Places::of_table(0..0, tree.span(), tree.get_ref());
         match T::deserialize(Deserializer::from(tree)) {
-            Ok(value) => document = Some(Document { value, places, sheet }),
+            Ok(value) => document = Some(Document { value, places, incomplete, sheet }),
+            // What is missing is known already.
+            Err(_) if !mistakes.is_empty() => {}
             Err(error) => {
                 let span = error.span().unwrap_or_default();
                 mistakes.push(sheet.mistake(span, "this value cannot be understood", false));

@@ -31,8 +31,10 @@ pub(super) struct Sheet {
     text: String,
     /// Start to end and kind of every key and every scalar.
     parts: BTreeMap<usize, (usize, Part)>,
-    /// Bytes where the parser lost its way.
+    /// Bytes where the parser lost its way, sorted.
     faults: Vec<usize>,
+    /// Where each line starts.
+    lines: Vec<usize>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,8 +55,20 @@ impl Sheet {
                 parts.insert(span.start, (span.end, Part::Key));
             }
         }
-        let faults = errors.iter().map(|error| error.span().map_or(0, |span| span.start)).collect();
-        Self { name: source.name.to_owned(), text: source.text.to_owned(), parts, faults }
+        let mut faults: Vec<_> =
+            errors.iter().map(|error| error.span().map_or(0, |span| span.start)).collect();
+        faults.sort_unstable();
+        let breaks = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
+        Self { name: source.name.to_owned(), text: source.text.to_owned(), parts, faults, lines }
+    }
+
+    /// Line and column of a byte.
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let offset = offset.min(self.text.len());
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|index| self.lines.get(index)).unwrap_or(&0);
+        Position { line: line as u32, column: (offset - start + 1) as u32 }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -69,7 +83,8 @@ impl Sheet {
     /// Whether the parser lost its way in the line of byte `offset`.
     pub(super) fn is_faulty(&self, offset: usize) -> bool {
         let line = self.line_around(offset);
-        self.faults.iter().any(|fault| line.start <= *fault && *fault <= line.end)
+        let next = self.faults.partition_point(|fault| *fault < line.start);
+        self.faults.get(next).is_some_and(|fault| *fault <= line.end)
     }
 
     /// A mistake about `span`; with `named`, the value there is a name that may be shown.
@@ -82,7 +97,7 @@ impl Sheet {
         let start = span.start.min(self.text.len());
         let span = start..span.end.clamp(start, self.text.len());
         Mistake {
-            position: Position::of_offset(self.text.as_bytes(), span.start),
+            position: self.position(span.start),
             what: what.into(),
             allowed: Vec::new(),
             did_you_mean: None,
@@ -149,6 +164,14 @@ impl Sheet {
                 }
                 b'\t' => shown.push_str("    "),
                 b'\r' => {}
+                byte if is_bare(byte) && !faulty && !after_equals => {
+                    // The first part of a dotted name that stands in the tree at another place.
+                    let rest = &self.text.as_bytes()[at..line.end];
+                    let length = rest.iter().take_while(|byte| is_bare(**byte)).count();
+                    shown.push_str(&shown_name(self.text.get(at..at + length).unwrap_or_default()));
+                    at += length;
+                    continue;
+                }
                 _ => {
                     // Nothing is known of what stands here, so nothing more of the line is shown.
                     shown.push_str(HIDDEN);
@@ -183,6 +206,11 @@ fn collect(node: &Spanned<DeValue<'_>>, parts: &mut BTreeMap<usize, (usize, Part
     if !node.span().is_empty() {
         parts.insert(node.span().start, (node.span().end, part));
     }
+}
+
+/// A byte of a name without quotes.
+const fn is_bare(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-'
 }
 
 /// A switch or a short number; whatever else is not quoted may be anything.

@@ -132,13 +132,18 @@ impl Mistakes {
 }
 
 impl fmt::Display for Mistakes {
-    /// All of them with a blank line between, without a newline at the end.
+    /// All of them with a blank line between, without a newline at the end. Of a file with hundreds,
+    /// which is no file of ours, the first two hundred.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, mistake) in self.0.iter().enumerate() {
+        const MOST_SHOWN: usize = 200;
+        for (index, mistake) in self.0.iter().take(MOST_SHOWN).enumerate() {
             if index > 0 {
                 formatter.write_str("\n\n")?;
             }
             mistake.fmt(formatter)?;
+        }
+        if self.0.len() > MOST_SHOWN {
+            write!(formatter, "\n\nand {} more mistakes", self.0.len() - MOST_SHOWN)?;
         }
         Ok(())
     }

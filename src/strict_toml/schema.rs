@@ -74,6 +74,11 @@ impl<'s> Schemas<'s> {
         }
     }
 
+    /// The field that decides about the others, where the schema has one.
+    pub(super) fn tag_of(self, schema: &'s Value) -> Option<&'s str> {
+        tag_name(alternatives(self.resolve(schema))?)
+    }
+
     /// The fields of a table, as far as its own tag decides them.
     pub(super) fn fields(self, schema: &'s Value, table: &DeTable<'_>) -> Fields<'s> {
         let mut fields = Fields::default();

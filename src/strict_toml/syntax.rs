@@ -8,7 +8,6 @@ use super::{
     excerpt::{Sheet, shown_name},
     mistake::Mistakes,
 };
-use crate::domain::place::Position;
 
 /// What the parser calls it, what we say, and the next step.
 const WORDS: &[(&str, &str, Option<&str>)] = &[
@@ -50,7 +49,7 @@ pub(super) fn report(sheet: &Sheet, errors: &[Error], mistakes: &mut Mistakes) {
     let mut lines = BTreeSet::new();
     for error in errors {
         let span = error.span().unwrap_or_default();
-        if !lines.insert(Position::of_offset(sheet.text().as_bytes(), span.start).line) {
+        if !lines.insert(sheet.position(span.start).line) {
             continue;
         }
         if error.message().starts_with("duplicate key") {

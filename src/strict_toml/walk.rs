@@ -1,6 +1,10 @@
 //! The walk over the parsed file, guided by the schema of its types.
 
-use std::ops::Range;
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    rc::Rc,
+};
 
 use serde_json::Value;
 use toml::{
@@ -19,17 +23,30 @@ pub(super) struct Walk<'a> {
     sheet: &'a Sheet,
     schemas: Schemas<'a>,
     mistakes: &'a mut Mistakes,
+    /// The fields of each schema met so far, by the value of its tag.
+    fields: HashMap<(*const Value, Option<String>), Rc<Fields<'a>>>,
+    tags: HashMap<*const Value, Option<&'a str>>,
+    /// Where the tables start that lost a field because its value was wrong.
+    incomplete: BTreeSet<usize>,
 }
 
 impl<'a> Walk<'a> {
     pub(super) fn new(sheet: &'a Sheet, schema: &'a Value, mistakes: &'a mut Mistakes) -> Self {
-        Self { sheet, schemas: Schemas::new(schema), mistakes }
+        Self {
+            sheet,
+            schemas: Schemas::new(schema),
+            mistakes,
+            fields: HashMap::new(),
+            tags: HashMap::new(),
+            incomplete: BTreeSet::new(),
+        }
     }
 
-    /// Whether something of the file is left.
-    pub(super) fn run(mut self, root: &mut DeTable<'_>) -> bool {
+    /// Checks the whole file; gives the starts of the tables that lost a field of theirs.
+    pub(super) fn run(mut self, root: &mut DeTable<'_>) -> BTreeSet<usize> {
         let root_schema = self.schemas.root();
-        self.table(root_schema, root, &(0..0))
+        self.table(root_schema, root, &(0..0));
+        self.incomplete
     }
 
     /// Checks a value; `false` when its owner has to do without it.
@@ -101,7 +118,7 @@ impl<'a> Walk<'a> {
     }
 
     fn table(&mut self, schema: &'a Value, table: &mut DeTable<'_>, span: &Range<usize>) -> bool {
-        let fields = self.schemas.fields(schema, table);
+        let fields = self.fields_of(schema, table);
         let free = fields.known.is_empty() && fields.tag.is_none() && fields.others.is_none();
         let mut whole = self.tag(&fields, table);
         let mut dropped = Vec::new();
@@ -118,6 +135,9 @@ impl<'a> Walk<'a> {
             };
             if !keep {
                 whole &= !fields.required.contains(&name);
+                if fields.known.contains_key(name) {
+                    self.incomplete.insert(span.start);
+                }
                 dropped.push(name.to_owned());
             }
         }
@@ -137,6 +157,26 @@ impl<'a> Walk<'a> {
             table.remove(name.as_str());
         }
         whole
+    }
+
+    /// The fields of a table; a file has many tables of few schemas.
+    fn fields_of(&mut self, schema: &'a Value, table: &DeTable<'_>) -> Rc<Fields<'a>> {
+        let place: *const Value = schema;
+        let schemas = self.schemas;
+        let tag = *self.tags.entry(place).or_insert_with(|| schemas.tag_of(schema));
+        let written = tag.and_then(|tag| match table.get(tag)?.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            _ => None,
+        });
+        let key = (place, written);
+        if let Some(fields) = self.fields.get(&key) {
+            return Rc::clone(fields);
+        }
+        let fields = Rc::new(schemas.fields(schema, table));
+        if fields.tag.as_ref().is_none_or(|tag| tag.decided) {
+            self.fields.insert(key, Rc::clone(&fields));
+        }
+        fields
     }
 
     /// Checks the field that decides about the others.

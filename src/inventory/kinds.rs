@@ -1,0 +1,293 @@
+//! The kinds of layers, as they are written. A new kind is a struct with its rules and a line in
+//! the registry.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{LayerSpec, ProcessMatch, check::LayerCheck};
+
+/// The rules of one kind.
+trait Rules {
+    /// Reports what is wrong; what comes out is only used when nothing was.
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec;
+}
+
+macro_rules! registry {
+    ($($(#[$documentation:meta])* $kind:ident,)*) => {
+        /// What the layer is.
+        #[derive(Debug, Deserialize, JsonSchema)]
+        #[serde(tag = "kind", rename_all = "kebab-case")]
+        pub(super) enum Kind {
+            $($(#[$documentation])* $kind($kind),)*
+        }
+
+        impl Kind {
+            /// Reports what is wrong; what comes out is only used when nothing was.
+            pub(super) fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+                match self {
+                    $(Self::$kind(rules) => rules.check(layer),)*
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// A `.env`-style file.
+    Dotenv,
+    /// The environment that stalekey itself is started with.
+    Shell,
+    /// A file that a shell or a login reads: `~/.bashrc`, `~/.zshrc`, `/etc/environment`.
+    ShellFile,
+    /// The compose files of a service.
+    Compose,
+    /// An exported variable list of a CI platform.
+    Ci,
+    /// Running processes.
+    Process,
+}
+
+/// Names for the rest of the program, written once: as in the file.
+macro_rules! words {
+    ($(#[$documentation:meta])* $name:ident { $($(#[$what:meta])* $word:ident = $text:literal,)* }) => {
+        $(#[$documentation])*
+        #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+        pub(super) enum $name {
+            $($(#[$what])* #[serde(rename = $text)] $word,)*
+        }
+
+        impl $name {
+            fn text(self) -> String {
+                match self { $(Self::$word => $text,)* }.to_owned()
+            }
+        }
+    };
+}
+
+words! {
+    /// Whose rules a dotenv file is read by.
+    Dialect {
+        /// python-dotenv, for Python programs.
+        PythonDotenv = "python-dotenv",
+        /// dotenv, for Node programs.
+        NodeDotenv = "node-dotenv",
+        /// An `env_file` of Docker Compose.
+        Compose = "compose",
+        /// `docker run --env-file`.
+        DockerRun = "docker-run",
+        /// A shell that sources it.
+        Sh = "sh",
+    }
+}
+
+words! {
+    /// Whose syntax a shell file has.
+    Shells {
+        /// Bash.
+        Bash = "bash",
+        /// The Z shell.
+        Zsh = "zsh",
+        /// A plain POSIX shell.
+        Sh = "sh",
+        /// `/etc/environment`, which no shell reads.
+        Environment = "environment",
+    }
+}
+
+words! {
+    /// Whose export it is.
+    Platform {
+        /// GitLab: `glab variable export`, or the API's list.
+        Gitlab = "gitlab",
+        /// GitHub: `gh secret list`, `gh variable list`.
+        Github = "github",
+    }
+}
+
+/// A `.env`-style file.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Dotenv {
+    /// The file.
+    path: Option<String>,
+    /// Several files in the order in which a framework reads them, instead of `path`.
+    files: Option<Vec<String>>,
+    /// Whose rules it is read by.
+    dialect: Option<Dialect>,
+}
+
+impl Rules for Dotenv {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        let files = match (&self.path, &self.files) {
+            (Some(_), Some(_)) => {
+                layer.key("files", "`path` and `files` exclude each other", "keep one of them");
+                vec![]
+            }
+            (None, None) => {
+                layer.nothing(
+                    &[],
+                    "a layer of kind `dotenv` needs `path` or `files`",
+                    "add `path = \"…\"`",
+                );
+                vec![]
+            }
+            (Some(path), None) => {
+                layer.path(&["path"], path);
+                vec![path.clone()]
+            }
+            (None, Some(files)) => {
+                if files.is_empty() {
+                    layer.value(&["files"], "this list is empty", "name at least one file");
+                }
+                layer.paths("files", files);
+                files.clone()
+            }
+        };
+        LayerSpec::Dotenv { files, dialect: self.dialect.map(Dialect::text) }
+    }
+}
+
+/// The environment that stalekey itself is started with.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Shell {}
+
+impl Rules for Shell {
+    fn check(&self, _: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        LayerSpec::Shell
+    }
+}
+
+/// A file that a shell or a login reads.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct ShellFile {
+    /// The file, such as "~/.bashrc".
+    path: String,
+    /// Whose syntax it has. Default: by the name of the file.
+    shell: Option<Shells>,
+}
+
+impl Rules for ShellFile {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        layer.path(&["path"], &self.path);
+        LayerSpec::ShellFile { path: self.path.clone(), shell: self.shell.map(Shells::text) }
+    }
+}
+
+/// The compose files of a service.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Compose {
+    /// The files, later ones over earlier ones. Default: what Compose itself would find.
+    #[serde(default)]
+    files: Vec<String>,
+    /// The project's folder. Default: that of the inventory.
+    folder: Option<String>,
+    /// The service. Default: a row for each.
+    service: Option<String>,
+    /// Profiles that are active.
+    #[serde(default)]
+    profiles: Vec<String>,
+    /// Files in place of `.env`, for `${…}` in the compose files.
+    #[serde(default)]
+    env_files: Vec<String>,
+}
+
+impl Rules for Compose {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        layer.paths("files", &self.files);
+        layer.paths("env_files", &self.env_files);
+        if let Some(folder) = &self.folder {
+            layer.path(&["folder"], folder);
+        }
+        LayerSpec::Compose {
+            files: self.files.clone(),
+            folder: self.folder.clone(),
+            service: self.service.clone(),
+            profiles: self.profiles.clone(),
+            env_files: self.env_files.clone(),
+        }
+    }
+}
+
+/// An exported variable list of a CI platform.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Ci {
+    /// The file.
+    path: String,
+    /// Whose export it is. Default: by its shape.
+    platform: Option<Platform>,
+    /// The scope whose values win, such as "production". Default: a row for each.
+    scope: Option<String>,
+}
+
+impl Rules for Ci {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        layer.path(&["path"], &self.path);
+        LayerSpec::Ci {
+            path: self.path.clone(),
+            platform: self.platform.map(Platform::text),
+            scope: self.scope.clone(),
+        }
+    }
+}
+
+/// Running processes.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Process {
+    /// Which ones.
+    #[serde(rename = "match")]
+    matching: Match,
+    /// How many there should be at least.
+    min: Option<u32>,
+}
+
+/// Which processes: one of `pid`, `name`, `command`, and all that is given must fit.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Match {
+    /// The one with this number.
+    pid: Option<u32>,
+    /// Name of the program.
+    name: Option<String>,
+    /// A regular expression that the command line contains.
+    command: Option<String>,
+    /// Name of the user it runs as.
+    user: Option<String>,
+}
+
+impl Rules for Process {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        let Match { pid, name, command, user } = &self.matching;
+        if pid.is_none() && name.is_none() && command.is_none() {
+            layer.nothing(
+                &["match"],
+                "`match` says nothing of the process",
+                "give it `pid`, `name` or `command`",
+            );
+        }
+        if *pid == Some(0) {
+            layer.value(&["match", "pid"], "no process has the number 0", "give its number");
+        }
+        for (field, text) in [("name", name), ("command", command), ("user", user)] {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                layer.value(&["match", field], "this is empty, and would fit anything", "say more");
+            }
+        }
+        if let Some(expression) = command
+            && regex::bytes::Regex::new(expression).is_err()
+        {
+            layer.value(
+                &["match", "command"],
+                "this is not a regular expression",
+                "put a `\\` before each of `\\ . + * ? ( ) | [ ] { } ^ $` that is meant as it stands",
+            );
+        }
+        LayerSpec::Process {
+            matching: ProcessMatch {
+                pid: *pid,
+                name: name.clone(),
+                command: command.clone(),
+                user: user.clone(),
+            },
+            min: self.min.map(|min| min as usize),
+        }
+    }
+}

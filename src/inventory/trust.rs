@@ -1,0 +1,140 @@
+//! What an inventory makes stalekey do beyond looking at its own folder (SECURITY T).
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{Inventory, LayerSpec, ProcessMatch};
+
+/// Something that an inventory nobody trusts may not have done.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// Keys are sent to an address that is not the provider's own.
+    Send {
+        /// Id of the credential.
+        credential: String,
+        /// Id of its provider.
+        provider: Option<String>,
+        /// The address.
+        endpoint: String,
+    },
+    /// A file outside the inventory's folder is read.
+    ReadOutside {
+        /// The file, with `.` and `..` resolved as text; `~` stays.
+        path: PathBuf,
+    },
+    /// The environments of other processes are read.
+    Processes {
+        /// Which ones, in one line.
+        what: String,
+    },
+}
+
+/// Every effect of an inventory, sorted, each once.
+pub fn effects(inventory: &Inventory) -> Vec<Effect> {
+    let own = inventory
+        .credentials
+        .iter()
+        .filter_map(|credential| Some((credential.id.as_str(), credential.endpoint.as_deref()?)));
+    let of_environments = inventory.environments.iter().flat_map(|environment| {
+        environment.endpoint.iter().map(|(id, endpoint)| (id.as_str(), endpoint.as_str()))
+    });
+    let mut effects: Vec<_> = own
+        .chain(of_environments)
+        .map(|(id, endpoint)| Effect::Send {
+            credential: id.to_owned(),
+            provider: inventory.credential(id).and_then(|credential| credential.provider.clone()),
+            endpoint: endpoint.to_owned(),
+        })
+        .collect();
+    for layer in &inventory.layers {
+        let outside = layer.kind.paths().into_iter().filter_map(|path| {
+            outside(&inventory.folder, path).map(|path| Effect::ReadOutside { path })
+        });
+        effects.extend(outside);
+        if let LayerSpec::Process { matching, .. } = &layer.kind {
+            effects.push(Effect::Processes { what: in_words(matching) });
+        }
+    }
+    effects.sort();
+    effects.dedup();
+    effects
+}
+
+/// Whether an effect may happen. This is the one place that decides it. Trust is not built yet, so
+/// every effect is granted (SECURITY T0); T1, T4 and T8 hold without it.
+pub fn granted(_effect: &Effect) -> bool {
+    true
+}
+
+/// The path, when it is not beneath `folder`. Compared by whole components: `/a/project-evil` is not
+/// beneath `/a/project` (SECURITY T9). Links are judged where the file is opened.
+fn outside(folder: &Path, path: &str) -> Option<PathBuf> {
+    if path == "~" || path.starts_with("~/") {
+        return Some(PathBuf::from(path));
+    }
+    let folder = resolved(folder);
+    let path = resolved(&folder.join(path));
+    let beneath = path.strip_prefix(&folder).is_ok_and(|rest| {
+        // Of a folder that is itself relative, the rest may still lead out.
+        !rest.has_root() && !rest.components().any(|part| part == Component::ParentDir)
+    });
+    (!beneath).then_some(path)
+}
+
+/// Without `.` and `..`, as text.
+fn resolved(path: &Path) -> PathBuf {
+    let mut whole = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir
+                if matches!(whole.components().next_back(), Some(Component::Normal(_))) =>
+            {
+                whole.pop();
+            }
+            Component::ParentDir if whole.has_root() => {}
+            other => whole.push(other),
+        }
+    }
+    whole
+}
+
+fn in_words(matching: &ProcessMatch) -> String {
+    let ProcessMatch { pid, name, command, user } = matching;
+    let mut words = Vec::new();
+    words.extend(pid.map(|pid| format!("pid {pid}")));
+    words.extend(name.as_ref().map(|name| format!("name {name}")));
+    words.extend(command.as_ref().map(|command| format!("command /{command}/")));
+    words.extend(user.as_ref().map(|user| format!("user {user}")));
+    words.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("a/.env", None)]
+    #[case("./a/../.env", None)]
+    #[case("/srv/project/.env", None)]
+    #[case("../.env", Some("/srv/.env"))]
+    #[case("a/../../.env", Some("/srv/.env"))]
+    #[case("../project-evil/.env", Some("/srv/project-evil/.env"))]
+    #[case("/srv/project/../.env", Some("/srv/.env"))]
+    #[case("../../../../../etc/environment", Some("/etc/environment"))]
+    #[case("/etc/environment", Some("/etc/environment"))]
+    #[case("~/.bashrc", Some("~/.bashrc"))]
+    #[case("~other/.bashrc", None)]
+    fn what_is_outside(#[case] path: &str, #[case] expected: Option<&str>) {
+        let found = outside(Path::new("/srv/project"), path);
+        assert_eq!(found.as_deref(), expected.map(Path::new));
+    }
+
+    #[test]
+    fn a_relative_folder_is_a_folder_too() {
+        assert_eq!(outside(Path::new("."), "a/.env"), None);
+        assert_eq!(outside(Path::new("."), "../.env"), Some(PathBuf::from("../.env")));
+        assert_eq!(outside(Path::new("sub"), "../../.env"), Some(PathBuf::from("../.env")));
+    }
+}
