@@ -188,6 +188,14 @@ mod tests {
         "equals"
     )]
     #[case::outcome("[[answers]]\nstatus = 401\noutcome = \"not_probed\"\n", "dead")]
+    #[case::placeholder(
+        "[[answers]]\nstatus = 401\noutcome = \"dead\"\nadvice = \"ask {key}\"\n",
+        "only placeholder"
+    )]
+    #[case::mentions(
+        "[[answers]]\nstatus = 401\noutcome = \"dead\"\nadvice = \"ask {mentioned}\"\n",
+        "unmentioned"
+    )]
     #[case::no_success("[probe]\npath = \"/models\"\nheader = \"x-api-key\"\n", "success")]
     #[case::agent(
         "[probe]\npath = \"/m\"\nheader = \"x\"\nheaders = { User-Agent = \"curl\" }\n[success]\nstatus = 200\nwhen = { pointer = \"/data\", exists = true }\n",

@@ -47,13 +47,15 @@ impl Catalogue {
         flags
     }
 
-    /// The lengths that the format of the value has; empty when its format is not known or has no
-    /// fixed lengths.
+    /// The lengths that the format of the value has, damage around it aside; empty when its format is
+    /// not known or has no fixed lengths.
     pub fn expected_lengths(&self, secret: &SecretValue, assigned: Option<&str>) -> Vec<usize> {
-        let mut lengths = match self.recognised(secret.expose(), assigned) {
+        let repaired = damage::repaired(secret.expose()).map(SecretValue::new);
+        let core = repaired.as_ref().unwrap_or(secret).expose();
+        let mut lengths = match self.recognised(core, assigned) {
             Some((_, shape)) => shape.entry.lengths.clone(),
             None => self
-                .prefixed_alike(secret.expose(), assigned)
+                .prefixed_alike(core, assigned)
                 .iter()
                 .flat_map(|shape| shape.entry.lengths.iter().copied())
                 .collect(),
@@ -289,6 +291,10 @@ mod tests {
         let catalogue = Catalogue::embedded();
         assert_eq!(catalogue.expected_lengths(&secret(project()), None), [56, 132, 164]);
         assert_eq!(catalogue.expected_lengths(&secret(cut(&project(), 50)), None), [56, 132, 164]);
+        assert_eq!(
+            catalogue.expected_lengths(&secret(format!("'{}'", project())), None),
+            [56, 132, 164]
+        );
         assert_eq!(catalogue.expected_lengths(&secret(anthropic()), None), [108]);
         assert!(catalogue.expected_lengths(&secret("hello"), Some("openai")).is_empty());
     }
