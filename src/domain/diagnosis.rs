@@ -37,6 +37,8 @@ mod sk504;
 mod sk505;
 mod sk601;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use scene::Scene;
@@ -169,10 +171,23 @@ pub fn find(code: &str) -> Option<&'static Diagnosis> {
 pub fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> =
         REGISTRY.iter().flat_map(|diagnosis| (diagnosis.detect)(scene)).collect();
+    drop_what_is_explained(&mut findings);
     findings.sort_by(|left, right| {
         (left.severity, left.code, &left.rows).cmp(&(right.severity, right.code, &right.rows))
     });
     findings
+}
+
+/// "It was not updated" says nothing new of a row whose stale value wins by precedence (SK1xx).
+fn drop_what_is_explained(findings: &mut Vec<Finding>) {
+    let explained: BTreeSet<usize> = findings
+        .iter()
+        .filter(|finding| finding.code.starts_with("SK1"))
+        .flat_map(|finding| finding.rows.iter().copied())
+        .collect();
+    findings.retain(|finding| {
+        finding.code != "SK213" || !finding.rows.iter().all(|row| explained.contains(row))
+    });
 }
 
 #[cfg(test)]

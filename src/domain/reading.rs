@@ -332,6 +332,9 @@ pub struct Evidence {
     /// A platform says that the value was updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
+    /// The place is an export of another one.
+    #[serde(skip)]
+    pub exported: bool,
     /// The reader that was applied, e.g. `python-dotenv`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reader: Option<String>,
@@ -344,9 +347,10 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// When the place last changed, by the best time there is.
+    /// When the place last changed, by the best time there is. The time of an export says when it
+    /// was made, not when its variables changed.
     pub fn changed(&self) -> Option<Timestamp> {
-        self.updated_at.or(self.modified_at)
+        if self.exported { self.updated_at } else { self.updated_at.or(self.modified_at) }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     domain::{
         command::Tour,
         credential::CredentialFacts,
+        damage::Flag,
         expectation::{Wanted, Wish},
         fingerprint::Fingerprint,
         inert::inert,
@@ -264,7 +265,19 @@ impl Flow {
                         .iter()
                         .find(|credential| credential.id == reading.credential)
                         .and_then(|credential| credential.provider.as_deref());
-                    reading.map(|secret| self.interner.intern(secret, provider))
+                    // A gateway's keys have what form they like; only the provider's own have a
+                    // length that could be too short.
+                    let gateway = self.setup.endpoints.contains_key(&reading.credential)
+                        || self
+                            .setup
+                            .inventory
+                            .endpoint(&reading.environment, &reading.credential)
+                            .is_some();
+                    reading.map(|secret| {
+                        let mut key = self.interner.intern(secret, provider);
+                        key.flags.retain(|flag| !gateway || *flag != Flag::Truncated);
+                        key
+                    })
                 })
                 .collect();
             self.readings.insert(layer, interned);

@@ -40,8 +40,19 @@ pub(super) fn read(
     match parse(platform, &opened.bytes) {
         Ok(export) => {
             evidence.reader = Some(export.platform.name().to_owned());
+            evidence.exported = true;
+            let updated_at = export
+                .entries
+                .iter()
+                .filter_map(|entry| Some((entry.occurrence.variable.clone(), entry.updated_at?)))
+                .collect();
             let contents = in_file(select(&export, scope), path);
-            found(Ok(contents), evidence)
+            vec![Found {
+                place: Some(place),
+                evidence,
+                updated_at,
+                ..Found::configured(Ok(contents))
+            }]
         }
         Err(refusal) => {
             let at = Place { path: Some(inert(path)), position: refusal.position };

@@ -101,7 +101,6 @@ fn instance(process: &Process, table: &ProcessTable) -> Option<Found> {
     };
     Some(Found {
         instance: Some(Instance::Pid(process.pid)),
-        contents,
         undefined,
         place: Some(Place { path: None, position: None }),
         rank: Rank::Launch,
@@ -116,6 +115,7 @@ fn instance(process: &Process, table: &ProcessTable) -> Option<Found> {
             }),
             ..Evidence::default()
         },
+        ..Found::configured(contents)
     })
 }
 

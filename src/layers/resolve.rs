@@ -1,5 +1,9 @@
 //! From what a layer contains to one reading per credential; the same for every kind.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use crate::{
     domain::{
         credential::CredentialFacts,
@@ -31,6 +35,8 @@ pub(super) struct Found {
     pub rank: Rank,
     /// What supports it.
     pub evidence: Evidence,
+    /// When the platform last changed a variable, where it says so.
+    pub updated_at: BTreeMap<String, Timestamp>,
 }
 
 /// Why a layer has no contents at all.
@@ -61,6 +67,7 @@ impl Found {
             place: None,
             rank: Rank::Configured,
             evidence: Evidence::default(),
+            updated_at: BTreeMap::new(),
         }
     }
 }
@@ -112,6 +119,8 @@ fn reading(layer: &Layer, credential: &CredentialFacts, found: &Found) -> Readin
     reading.problems.clone_from(&contents.problems);
     reading.context = context(credential, contents);
     decide(&mut reading, credential, contents, found.undefined);
+    reading.evidence.updated_at =
+        reading.variable.as_ref().and_then(|variable| found.updated_at.get(variable)).copied();
     reading
 }
 

@@ -23,8 +23,10 @@ impl Endpoint {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let base = Url::parse(text.trim_end_matches('/'))
             .map_err(|_| "this is not an absolute URL like https://api.example.com/v1")?;
-        if text.chars().any(|character| character.is_whitespace() || character.is_control()) {
-            return Err("a URL holds no spaces and no control characters");
+        // The URL parser forgives all of these.
+        let forgiven = |it: char| it.is_whitespace() || it.is_control() || it == '\\';
+        if text.chars().any(forgiven) {
+            return Err("a URL holds no spaces, control characters or backslashes");
         }
         if !matches!(base.scheme(), "https" | "http") {
             return Err("only https is used, and http to this machine");
@@ -167,6 +169,7 @@ mod tests {
     #[case::words("api.openai.com")]
     #[case::newline("https://api.openai.com/\nv1")]
     #[case::space("https://api.openai.com/ v1")]
+    #[case::backslash("https:\\\\api.openai.com/v1")]
     #[case::localhost_of_another("http://localhost.evil.test/")]
     #[case::port("https://api.openai.com:0/")]
     #[case::empty("")]

@@ -49,7 +49,7 @@ enum Control {
 
 /// What came of one wish to send.
 enum Sent {
-    Answered(Received),
+    Answered(Received, Classification),
     Failed(Failure),
     /// The host is not to be asked now.
     Held(ProbeResult),
@@ -157,8 +157,7 @@ impl<'p> Pass<'p> {
         match self.twice(queue, plan, provider, &request, &self.requests).await {
             Sent::Held(result) => result,
             Sent::Failed(failure) => failed(failure),
-            Sent::Answered(received) => {
-                let classification = received.classify(provider);
+            Sent::Answered(received, classification) => {
                 answered(&received, classification, provider, plan)
             }
         }
@@ -182,9 +181,8 @@ impl<'p> Pass<'p> {
             Ok(match self.twice(queue, plan, provider, &request, &self.extra_requests).await {
                 Sent::Held(result) => return Err(result),
                 Sent::Failed(failure) => Control::Silent(failure),
-                Sent::Answered(received) => {
-                    let outcome = received.classify(provider).outcome;
-                    if outcome == Outcome::Alive && received.status / 100 == 2 {
+                Sent::Answered(received, classification) => {
+                    if classification.outcome == Outcome::Alive && received.status / 100 == 2 {
                         Control::Public(received.status)
                     } else {
                         Control::Guarded
@@ -205,14 +203,13 @@ impl<'p> Pass<'p> {
         request: &Request<'_>,
         first: &AtomicUsize,
     ) -> Sent {
-        let sent = self.once(queue, plan, request, first).await;
+        let sent = self.once(queue, plan, provider, request, first).await;
         let again = match &sent {
             Sent::Held(_) => false,
             Sent::Failed(failure) => may_pass(*failure),
-            Sent::Answered(received) => {
-                let now = Timestamp::now();
+            Sent::Answered(received, Classification { outcome, .. }) => {
+                let (now, outcome) = (Timestamp::now(), *outcome);
                 let advice = Advice::of(&received.headers, now);
-                let outcome = received.classify(provider).outcome;
                 if received.status == 429 && outcome != Outcome::AliveNoQuota {
                     queue.host.leave_alone(advice.after_throttling(now));
                 }
@@ -223,7 +220,7 @@ impl<'p> Pass<'p> {
             return sent;
         }
         tokio::time::sleep(jittered(self.prober.inner.limits.retry_delay)).await;
-        match self.once(queue, plan, request, &self.extra_requests).await {
+        match self.once(queue, plan, provider, request, &self.extra_requests).await {
             Sent::Held(_) => sent,
             second => second,
         }
@@ -233,6 +230,7 @@ impl<'p> Pass<'p> {
         &self,
         queue: &Queue,
         plan: &Plan,
+        provider: &Provider,
         request: &Request<'_>,
         count: &AtomicUsize,
     ) -> Sent {
@@ -255,7 +253,10 @@ impl<'p> Pass<'p> {
         count.fetch_add(1, Ordering::Relaxed);
         let proxied = client::proxy_for(&plan.endpoint).is_some();
         match exchange(client, request, proxied).await {
-            Ok(received) => Sent::Answered(received),
+            Ok(received) => {
+                let classification = received.classify(provider);
+                Sent::Answered(received, classification)
+            }
             Err(failure) => Sent::Failed(failure),
         }
     }

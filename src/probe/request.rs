@@ -38,7 +38,10 @@ impl Plan {
         if provider.probe().is_none() {
             return stop(ProbeReason::NoEndpoint);
         }
-        if !is_sendable(self.key.expose()) || is_no_key(self.key.expose()) {
+        if !is_sendable(self.key.expose()) {
+            return stop(ProbeReason::UnsendableBytes);
+        }
+        if is_no_key(self.key.expose()) {
             return stop(ProbeReason::DamagedValue);
         }
         let foreign = catalogue
@@ -174,6 +177,10 @@ mod tests {
         format!("sk-ant-api03-{}AA", "c".repeat(93))
     }
 
+    fn cut(key: &str, length: usize) -> String {
+        key.chars().take(length).collect()
+    }
+
     fn plan(provider: &str, endpoint: &str, key: &str) -> Plan {
         Plan {
             key: SecretValue::new(key),
@@ -192,20 +199,20 @@ mod tests {
     #[rstest]
     #[case::good("openai", OPENAI, openai_key(), None)]
     #[case::opaque("openai", OPENAI, "something-of-our-own".to_owned(), None)]
-    #[case::cut("openai", OPENAI, openai_key()[..40].to_owned(), None)]
+    #[case::cut("openai", OPENAI, cut(&openai_key(), 40), None)]
     #[case::trusted_pair("openai", GATEWAY, openai_key(), None)]
-    #[case::zero_width("openai", OPENAI, format!("{}\u{200b}", openai_key()), Some(ProbeReason::DamagedValue))]
-    #[case::newline("openai", OPENAI, format!("{}\n", openai_key()), Some(ProbeReason::DamagedValue))]
-    #[case::space("openai", OPENAI, format!("{} ", openai_key()), Some(ProbeReason::DamagedValue))]
-    #[case::tab("openai", OPENAI, format!("\t{}", openai_key()), Some(ProbeReason::DamagedValue))]
-    #[case::delete("openai", OPENAI, format!("{}\u{7f}", openai_key()), Some(ProbeReason::DamagedValue))]
-    #[case::empty("openai", OPENAI, String::new(), Some(ProbeReason::DamagedValue))]
+    #[case::zero_width("openai", OPENAI, format!("{}\u{200b}", openai_key()), Some(ProbeReason::UnsendableBytes))]
+    #[case::newline("openai", OPENAI, format!("{}\n", openai_key()), Some(ProbeReason::UnsendableBytes))]
+    #[case::space("openai", OPENAI, format!("{} ", openai_key()), Some(ProbeReason::UnsendableBytes))]
+    #[case::tab("openai", OPENAI, format!("\t{}", openai_key()), Some(ProbeReason::UnsendableBytes))]
+    #[case::delete("openai", OPENAI, format!("{}\u{7f}", openai_key()), Some(ProbeReason::UnsendableBytes))]
+    #[case::empty("openai", OPENAI, String::new(), Some(ProbeReason::UnsendableBytes))]
     #[case::quoted("openai", OPENAI, format!("\"{}\"", openai_key()), Some(ProbeReason::DamagedValue))]
     #[case::placeholder("openai", OPENAI, "your-api-key-here".to_owned(), Some(ProbeReason::DamagedValue))]
     #[case::none("openai", OPENAI, "None".to_owned(), Some(ProbeReason::DamagedValue))]
     #[case::reference("openai", OPENAI, "${OPENAI_API_KEY}".to_owned(), Some(ProbeReason::DamagedValue))]
     #[case::other("openai", OPENAI, anthropic_key(), Some(ProbeReason::OtherProvidersKey))]
-    #[case::other_cut("openai", OPENAI, anthropic_key()[..30].to_owned(), Some(ProbeReason::OtherProvidersKey))]
+    #[case::other_cut("openai", OPENAI, cut(&anthropic_key(), 30), Some(ProbeReason::OtherProvidersKey))]
     #[case::other_at_gateway(
         "openai",
         GATEWAY,
@@ -230,7 +237,7 @@ mod tests {
     ) {
         let result = plan(provider, endpoint, &key).check(&Catalogue::embedded());
         assert_eq!(result.as_ref().and_then(|result| result.reason), expected);
-        if expected == Some(ProbeReason::DamagedValue) {
+        if expected == Some(ProbeReason::UnsendableBytes) {
             assert_eq!(result.unwrap().outcome, Outcome::Unsendable);
         }
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::LazyLock};
 use regex::Regex;
 
 use crate::{
-    providers::file::{Condition, ProviderFile, Scheme, ShapeEntry, Status},
+    providers::file::{AnswerEntry, Condition, ProviderFile, Scheme, ShapeEntry, Status},
     strict_toml::{Document, Mistakes},
 };
 
@@ -117,6 +117,26 @@ impl Checker<'_> {
             if let Some(condition) = &row.when {
                 self.condition(&["answers", &index, "when"], condition);
             }
+            self.texts(&index, row);
+        }
+    }
+
+    fn texts(&mut self, index: &str, row: &AnswerEntry) {
+        let texts = [("meaning", &row.meaning), ("advice", &row.advice)];
+        for (field, text) in texts {
+            let without = text.as_deref().unwrap_or_default().replace("{mentioned}", "");
+            if without.contains(['{', '}']) {
+                self.value(&["answers", index, field], "the only placeholder is `{mentioned}`");
+            }
+        }
+        let used = texts
+            .iter()
+            .any(|(_, text)| text.as_ref().is_some_and(|text| text.contains("{mentioned}")));
+        if used && (row.mentions.is_empty() || row.unmentioned.is_empty()) {
+            self.mistakes.push(self.document.mistake_at_key(
+                &["answers", index],
+                "`{mentioned}` needs `mentions`, and `unmentioned` for when there is none of them",
+            ));
         }
     }
 

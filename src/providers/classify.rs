@@ -151,15 +151,15 @@ impl Provider {
             let judges =
                 understood.json.is_some() || row.any_body || says_nothing_of_the_key(outcome);
             if judges && !redirects && !(outcome == Outcome::Unknown && understood.is_html()) {
-                let fill = |text: &Option<String>| {
+                let filled = |text: &Option<String>| {
                     text.as_ref()
                         .map(|text| text.replace("{mentioned}", understood.mentioned(row)))
                         .filter(|text| !text.is_empty())
                 };
                 return classification(
                     outcome,
-                    fill(&row.meaning),
-                    fill(&row.advice),
+                    filled(&row.meaning),
+                    filled(&row.advice),
                     row.confidence.unwrap_or(file.confidence),
                 );
             }
@@ -316,6 +316,7 @@ fn find<'v>(value: &'v Value, pointer: &str) -> Vec<&'v Value> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use rstest::rstest;
 
     use super::*;
@@ -424,5 +425,64 @@ mod tests {
         let anthropic = catalogue.provider("anthropic").unwrap();
         let body = br#"{"data":[{"id":"a"}],"has_more":true}"#;
         assert!(anthropic.missing_models(body, &["b".to_owned()]).is_empty());
+    }
+
+    /// Bodies that look like an API's, with anything in the places that are looked at.
+    fn bodies() -> impl Strategy<Value = String> {
+        let field = "[a-z_]{0,20}|invalid_api_key|authentication_error|[ -~]{0,60}";
+        prop_oneof![
+            "[ -~]{0,200}",
+            (field, field, field).prop_map(|(code, kind, message)| {
+                let error = serde_json::json!({"code": code, "type": kind, "message": message});
+                serde_json::json!({ "error": error, "detail": {"error": error} }).to_string()
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_of_an_answer_is_kept_but_closed_sets(
+            status in 100_u16..600,
+            content_type in proptest::option::of("application/json|text/html|[ -~]{0,20}"),
+            body in bodies(),
+            pick in 0_usize..7,
+        ) {
+            let catalogue = Catalogue::embedded();
+            let provider = catalogue.providers().nth(pick).unwrap();
+            let answer = Answer {
+                status,
+                content_type: content_type.as_deref(),
+                headers: &[],
+                body: body.as_bytes(),
+            };
+            let classification = provider.classify(&answer);
+            let known = provider.file().codes.as_ref().map(|codes| codes.known.as_slice());
+            if let Some(code) = classification.code {
+                prop_assert!(known.unwrap_or_default().contains(&code));
+            }
+            let texts: Vec<_> = provider
+                .file()
+                .answers
+                .iter()
+                .flat_map(|row| [&row.meaning, &row.advice])
+                .chain(provider.file().success.iter().flat_map(|it| [&it.meaning, &it.advice]))
+                .flatten()
+                .map(String::as_str)
+                .collect();
+            for text in [classification.meaning, classification.advice].into_iter().flatten() {
+                // A sentence of the file, or a fixed one, which the answer does not contain.
+                let ours = texts.contains(&text.as_str()) || !body.contains(&text);
+                prop_assert!(ours, "{}", text);
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_classified_without_panic(status: u16, body: Vec<u8>, pick in 0_usize..7) {
+            let catalogue = Catalogue::embedded();
+            let provider = catalogue.providers().nth(pick).unwrap();
+            let answer = Answer { status, content_type: None, headers: &[], body: &body };
+            let _ = provider.classify(&answer);
+            let _ = provider.missing_models(&body, &["a".to_owned()]);
+        }
     }
 }

@@ -80,8 +80,8 @@ impl Server {
     pub(crate) async fn start_async(
         reply: impl Fn(Request) -> Answering + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
         let requests = Arc::<Mutex<Vec<Request>>>::default();
         let (seen, reply) = (Arc::clone(&requests), Arc::new(reply));
         tokio::spawn(async move {
@@ -95,7 +95,7 @@ impl Server {
 
     /// What came in so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().expect("no test panicked").clone()
     }
 }
 
@@ -114,7 +114,7 @@ async fn serve(
     }
     let head = String::from_utf8_lossy(&head).into_owned();
     let request = {
-        let mut seen = seen.lock().unwrap();
+        let mut seen = seen.lock().expect("no test panicked");
         let request = Request { number: seen.len(), head };
         seen.push(request.clone());
         request
@@ -127,7 +127,7 @@ async fn serve(
         Reply::Drip => {
             let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{";
             let _ = stream.write_all(head).await;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         Reply::Endless(status) => {
             let head = format!("HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\n\r\n");

@@ -392,7 +392,7 @@ fn duplicates_with_different_keys_are_sk106_and_the_stale_line_is_named() {
     };
     world.readings[1].occurrences = vec![occurrence("new", 3, false), occurrence("old", 41, true)];
     let judgement = world.judge();
-    assert_eq!(codes(&judgement), ["SK106", "SK213"]);
+    assert_eq!(codes(&judgement), ["SK106"]);
     assert_eq!(judgement.findings[0].fixes[0].command.as_deref(), Some("sed -i 41d .env"));
 }
 
