@@ -50,14 +50,15 @@ impl Shell {
     pub fn guess(path: &str) -> Self {
         let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
         let bare = name.trim_start_matches('.');
+        let extension = bare.rsplit_once('.').map(|(_, extension)| extension);
         if name == "environment" {
             Self::EnvironmentFile
         } else if bare.starts_with("zsh")
             || matches!(bare, "zprofile" | "zlogin" | "zlogout")
-            || bare.ends_with(".zsh")
+            || extension == Some("zsh")
         {
             Self::Zsh
-        } else if bare.starts_with("bash") || bare.ends_with(".bash") || bare == "envrc" {
+        } else if bare.starts_with("bash") || extension == Some("bash") || bare == "envrc" {
             Self::Bash
         } else {
             Self::Posix

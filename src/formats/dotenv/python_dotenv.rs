@@ -5,7 +5,7 @@
 //! the file before the environment.
 
 use crate::{
-    domain::reading::Yield,
+    domain::{reading::Yield, secret::SecretValue},
     formats::{
         Contents, Environment, Refusal,
         dotenv::{
@@ -220,7 +220,7 @@ fn look_up<'file>(collector: &'file Collector<'_>, name: &str) -> Option<&'file 
     match collector.assigned(name) {
         Some(Yield::Value(value)) => Some(value.expose()),
         Some(_) => Some(b""),
-        None => collector.environment().get(name).map(|value| value.expose()),
+        None => collector.environment().get(name).map(SecretValue::expose),
     }
 }
 

@@ -184,9 +184,8 @@ impl Scanner<'_> {
             self.skip_blanks();
             let at = self.at;
             match &self.words.text[at..] {
-                [] | [b'\n' | b';' | b'|' | b')', ..] => break,
                 [b'&', b'>', ..] | [b'<' | b'>', ..] => self.redirection()?,
-                [b'&', ..] => break,
+                [] | [b'\n' | b';' | b'|' | b')' | b'&', ..] => break,
                 _ if at > start && self.closes_braces() => break,
                 [b'(', ..] => {
                     let is_name =
@@ -201,7 +200,7 @@ impl Scanner<'_> {
                     return Ok(());
                 }
                 rest if redirects(rest) => {
-                    self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+                    self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
                 }
                 _ => match (self.argument()?, &command) {
                     (None, _) => {}
@@ -223,12 +222,42 @@ impl Scanner<'_> {
             if alone { self.certainty() } else { self.certainty().max(Certainty::Lost) };
         let status = match command {
             None => self.assign_all(assignments, certainty)?,
+            Some(command) if arguments.is_empty() && self.vanishes(&command, certainty)? => {
+                self.assign_all(assignments, certainty)?
+            }
             Some(command) => {
                 let name = command.literal().unwrap_or_default();
+                self.prefix(&assignments, &name, &arguments, certainty)?;
                 self.run_command(&name, start, arguments, certainty)?
             }
         };
         self.ended(status);
+        Ok(())
+    }
+
+    /// An unquoted expansion that gives nothing leaves no command behind.
+    fn vanishes(&mut self, command: &Word, certainty: Certainty) -> Result<bool, Stop> {
+        let given = self.expand(command, certainty)?;
+        let empty = matches!(given, Known::Bytes(bytes) if bytes.is_empty());
+        Ok(empty && !command.quoted)
+    }
+
+    /// Assignments before a command are for that command alone, unless it exports their names.
+    fn prefix(
+        &mut self,
+        assignments: &[Assignment],
+        command: &[u8],
+        arguments: &[Argument],
+        certainty: Certainty,
+    ) -> Result<(), Stop> {
+        let declares = matches!(command, b"export" | b"declare" | b"typeset" | b"readonly");
+        for assignment in assignments {
+            if declares && names(arguments).any(|(name, _)| name == assignment.name) {
+                self.assign(assignment, certainty, false)?;
+            } else {
+                self.expand(&assignment.value, certainty)?;
+            }
+        }
         Ok(())
     }
 
@@ -388,7 +417,7 @@ impl Scanner<'_> {
             if how.ignores || how.is_array || is_local {
                 continue;
             }
-            match self.declared(argument) {
+            match Self::declared(argument) {
                 Some(assignment) => {
                     if how.is_computed {
                         let value = Known::Opaque(OpaqueReason::Dynamic);
@@ -416,7 +445,7 @@ impl Scanner<'_> {
     }
 
     /// An argument of a declaration that assigns; the name may stand inside quotes.
-    fn declared(&self, argument: &Argument) -> Option<Assignment> {
+    fn declared(argument: &Argument) -> Option<Assignment> {
         let word = match argument {
             Argument::Assignment(Assignment { name, appends, value }) => {
                 let (name, appends, value) = (name.clone(), *appends, value.clone());
@@ -506,7 +535,7 @@ impl Scanner<'_> {
     }
 
     /// What a word gives at this place.
-    fn expand(&mut self, word: &Word, certainty: Certainty) -> Result<Known, Stop> {
+    pub(super) fn expand(&mut self, word: &Word, certainty: Certainty) -> Result<Known, Stop> {
         let mut bytes = Vec::new();
         let mut opaque = None;
         for piece in &word.pieces {
@@ -519,11 +548,10 @@ impl Scanner<'_> {
                     Some(home) => home,
                     None => Known::Opaque(OpaqueReason::Dynamic),
                 },
-                Piece::Dynamic => Known::Opaque(OpaqueReason::Dynamic),
                 Piece::Bad if certainty == Certainty::Runs => {
                     return Err(Stop::BadSubstitution(word.at));
                 }
-                Piece::Bad => Known::Opaque(OpaqueReason::Dynamic),
+                Piece::Bad | Piece::Dynamic => Known::Opaque(OpaqueReason::Dynamic),
                 Piece::Parameter(parameter) => self.parameter(parameter, word.at, certainty)?,
             };
             match given {

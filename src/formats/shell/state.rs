@@ -171,9 +171,19 @@ impl<'file> State<'file> {
         self.journal.clear();
     }
 
+    /// How far the journal goes, for [`Self::roll_back_to`].
+    pub(super) fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
     /// The shell never ran the commands since the last commit.
     pub(super) fn roll_back(&mut self) {
-        for (name, before) in self.journal.drain(..).rev() {
+        self.roll_back_to(0);
+    }
+
+    /// The commands since the mark left nothing behind.
+    pub(super) fn roll_back_to(&mut self, mark: usize) {
+        for (name, before) in self.journal.drain(mark.min(self.journal.len())..).rev() {
             match before {
                 Some(variable) => self.variables.insert(name, variable),
                 None => self.variables.remove(&name),
