@@ -14,6 +14,10 @@ use crate::domain::{
 pub mod dotenv;
 pub mod shell;
 
+/// Interpolation can double a value with every line. A value, or all values of a file together,
+/// that would grow beyond this many bytes are not followed.
+const MOST_VALUE_BYTES: usize = 4 * 1024 * 1024;
+
 /// Variables of a process, as a parser that interpolates or passes names through needs them.
 pub type Environment = BTreeMap<String, SecretValue>;
 

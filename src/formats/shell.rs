@@ -8,6 +8,7 @@ use crate::formats::{Contents, Environment};
 
 mod commands;
 mod environment_file;
+mod expansion;
 mod scanner;
 mod state;
 mod words;
@@ -70,7 +71,7 @@ impl Shell {
 /// the shell itself starts with: a variable that stands there is exported already.
 pub fn parse(shell: Shell, bytes: &[u8], environment: &Environment) -> Contents {
     if shell == Shell::EnvironmentFile {
-        return environment_file::read(bytes, environment);
+        return environment_file::read(bytes);
     }
     scan(bytes, environment, Scan { shell, exports_all: false }).0
 }

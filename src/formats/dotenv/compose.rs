@@ -208,8 +208,10 @@ fn resolve(collector: &Collector<'_>, value: &[u8], at: usize) -> Result<Vec<u8>
             _ => None,
         },
     };
-    compose_template::substitute(value, &lookup)
-        .map_err(|unresolvable| collector.refusal(at, unresolvable.reason))
+    let value = compose_template::substitute(value, &lookup)
+        .map_err(|unresolvable| collector.refusal(at, unresolvable.reason))?;
+    collector.bounded(at, &value)?;
+    Ok(value)
 }
 
 /// Values leave Compose as JSON, which has U+FFFD for every byte that is not UTF-8.

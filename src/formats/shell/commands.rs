@@ -6,31 +6,9 @@ use crate::{
         Shell,
         scanner::{Block, Scanner, Status, Stop},
         state::{Certainty, Known},
-        words::{Operation, Parameter, Piece, Word, name_length},
+        words::{Piece, Word, name_length},
     },
 };
-
-/// Names that the shell sets by itself, so that a file cannot tell their values.
-const SET_BY_THE_SHELL: &[&str] = &[
-    "BASHPID",
-    "BASH_VERSION",
-    "EPOCHREALTIME",
-    "EPOCHSECONDS",
-    "EUID",
-    "HOSTNAME",
-    "HOSTTYPE",
-    "LINENO",
-    "MACHTYPE",
-    "OLDPWD",
-    "OSTYPE",
-    "PPID",
-    "PWD",
-    "RANDOM",
-    "SECONDS",
-    "SHLVL",
-    "UID",
-    "ZSH_VERSION",
-];
 
 /// `NAME=value`, as written.
 struct Assignment {
@@ -81,10 +59,10 @@ impl Scanner<'_> {
         let start = self.at;
         let after = start + word.len();
         match word {
-            b"if" => self.open(Block::Condition, Certainty::Runs),
-            b"while" | b"until" => self.open(Block::LoopHead, Certainty::Maybe),
+            b"if" => self.open(Block::Condition, Certainty::Runs)?,
+            b"while" | b"until" => self.open(Block::LoopHead, Certainty::Maybe)?,
             b"then" | b"elif" | b"else" | b"do" => self.turn(word)?,
-            b"{" => self.open(Block::Braces, Certainty::Runs),
+            b"{" => self.open(Block::Braces, Certainty::Runs)?,
             b"fi" => self.close(&[Block::Branch])?,
             b"done" => self.close(&[Block::LoopBody])?,
             b"esac" => self.close(&[Block::Choice])?,
@@ -116,7 +94,7 @@ impl Scanner<'_> {
     fn loop_head(&mut self, after: usize) -> Result<(), Stop> {
         self.at = after;
         self.skip_blanks();
-        self.open(Block::LoopHead, Certainty::Maybe);
+        self.open(Block::LoopHead, Certainty::Maybe)?;
         if self.words.text[self.at..].starts_with(b"((") && self.arithmetic() {
             return Ok(());
         }
@@ -154,7 +132,7 @@ impl Scanner<'_> {
             return Err(Stop::Syntax(self.at));
         }
         self.at += b"in".len();
-        self.open(Block::Patterns, Certainty::Maybe);
+        self.open(Block::Patterns, Certainty::Maybe)?;
         Ok(())
     }
 
@@ -222,7 +200,7 @@ impl Scanner<'_> {
             if alone { self.certainty() } else { self.certainty().max(Certainty::Lost) };
         let status = match command {
             None => self.assign_all(assignments, certainty)?,
-            Some(command) if arguments.is_empty() && self.vanishes(&command, certainty)? => {
+            Some(command) if self.vanishes(&command, certainty)? && arguments.is_empty() => {
                 self.assign_all(assignments, certainty)?
             }
             Some(command) => {
@@ -414,7 +392,8 @@ impl Scanner<'_> {
             }
             let is_local =
                 in_function && !how.is_global && command != b"export" && command != b"readonly";
-            if how.ignores || how.is_array || is_local {
+            let is_error = command == b"local" && !in_function && self.shell != Shell::Zsh;
+            if how.ignores || how.is_array || is_local || is_error {
                 continue;
             }
             match Self::declared(argument) {
@@ -532,77 +511,6 @@ impl Scanner<'_> {
             self.expand(word, certainty)?;
         }
         Ok(())
-    }
-
-    /// What a word gives at this place.
-    pub(super) fn expand(&mut self, word: &Word, certainty: Certainty) -> Result<Known, Stop> {
-        let mut bytes = Vec::new();
-        let mut opaque = None;
-        for piece in &word.pieces {
-            let given = match piece {
-                Piece::Literal(literal) => {
-                    bytes.extend_from_slice(literal);
-                    continue;
-                }
-                Piece::Home => match self.state.look_up("HOME") {
-                    Some(home) => home,
-                    None => Known::Opaque(OpaqueReason::Dynamic),
-                },
-                Piece::Bad if certainty == Certainty::Runs => {
-                    return Err(Stop::BadSubstitution(word.at));
-                }
-                Piece::Bad | Piece::Dynamic => Known::Opaque(OpaqueReason::Dynamic),
-                Piece::Parameter(parameter) => self.parameter(parameter, word.at, certainty)?,
-            };
-            match given {
-                Known::Bytes(given) => bytes.extend(given),
-                Known::Opaque(reason) => opaque = opaque.or(Some(reason)),
-            }
-        }
-        Ok(opaque.map_or(Known::Bytes(bytes), Known::Opaque))
-    }
-
-    fn parameter(
-        &mut self,
-        parameter: &Parameter,
-        at: usize,
-        certainty: Certainty,
-    ) -> Result<Known, Stop> {
-        let value = self.value_of(&parameter.name);
-        let nothing = Known::Bytes(Vec::new());
-        let Some(Operation { sign, empty_is_none, word }) = &parameter.operation else {
-            return Ok(value.unwrap_or(nothing));
-        };
-        let counts = match &value {
-            Some(Known::Opaque(reason)) => return Ok(Known::Opaque(*reason)),
-            Some(Known::Bytes(bytes)) => !(*empty_is_none && bytes.is_empty()),
-            None => false,
-        };
-        match sign {
-            b'+' if counts => self.expand(word, certainty),
-            b'+' => Ok(nothing),
-            _ if counts => Ok(value.unwrap_or(nothing)),
-            b'=' => {
-                let default = self.expand(word, certainty)?;
-                self.state.assign(&parameter.name, word.at, default.clone(), certainty, false);
-                Ok(default)
-            }
-            b'?' if certainty == Certainty::Runs => Err(Stop::Exits(at)),
-            b'?' => Ok(Known::Opaque(OpaqueReason::Conditional)),
-            _ => self.expand(word, certainty),
-        }
-    }
-
-    fn value_of(&self, name: &str) -> Option<Known> {
-        match name {
-            "#" => Some(Known::Bytes(b"0".to_vec())),
-            "@" | "*" | "!" => None,
-            "0" | "?" | "-" | "$" | "_" => Some(Known::Opaque(OpaqueReason::Dynamic)),
-            digits if digits.starts_with(|first: char| first.is_ascii_digit()) => None,
-            name => self.state.look_up(name).or_else(|| {
-                SET_BY_THE_SHELL.contains(&name).then_some(Known::Opaque(OpaqueReason::Dynamic))
-            }),
-        }
     }
 
     fn text(&self, start: usize, end: usize) -> String {

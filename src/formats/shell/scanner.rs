@@ -13,6 +13,9 @@ use crate::formats::{
     },
 };
 
+/// Blocks nest no deeper than this; a deeper one ends the reading.
+const DEEPEST: usize = 100;
+
 /// How a file is read.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::formats) struct Scan {
@@ -211,7 +214,7 @@ impl Scanner<'_> {
             [b'(', b'(', ..] if self.arithmetic() => {}
             [b'(', ..] => {
                 self.at += 1;
-                self.open(Block::Subshell, Certainty::Lost);
+                self.open(Block::Subshell, Certainty::Lost)?;
             }
             _ => self.command()?,
         }
@@ -316,7 +319,10 @@ impl Scanner<'_> {
         self.after_command = true;
     }
 
-    pub(super) fn open(&mut self, block: Block, branch: Certainty) {
+    pub(super) fn open(&mut self, block: Block, branch: Certainty) -> Result<(), Stop> {
+        if self.frames.len() >= DEEPEST {
+            return Err(Stop::Syntax(self.at));
+        }
         self.awaits_command = false;
         let is_function = std::mem::take(&mut self.begins_function);
         let branch = if is_function { branch.max(Certainty::Maybe) } else { branch };
@@ -324,6 +330,7 @@ impl Scanner<'_> {
         self.frames.push(Frame { block, entry, branch, otherwise: Certainty::Maybe, is_function });
         self.after_command = false;
         self.list_start = self.state.mark();
+        Ok(())
     }
 
     /// Ends the innermost block, which must be one of these.
