@@ -67,9 +67,8 @@ impl Scanner<'_> {
             b"done" => self.close(&[Block::LoopBody])?,
             b"esac" => self.close(&[Block::Choice])?,
             b"}" => self.close(&[Block::Braces])?,
-            b"!" | b"time" => {
-                self.status = Status::Unknown;
-            }
+            b"!" => self.negates = !self.negates,
+            b"time" => {}
             b"for" | b"select" => return self.loop_head(after).map(|()| true),
             b"case" => return self.case_head(after).map(|()| true),
             b"function" if self.shell != Shell::Posix => {

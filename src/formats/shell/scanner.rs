@@ -109,6 +109,8 @@ pub(super) struct Scanner<'file> {
     gate: Certainty,
     /// A command stands before this place, and only an operator can end it.
     after_command: bool,
+    /// `!` stands before the command.
+    pub(super) negates: bool,
     /// Where the journal stood when the list of commands began that an `&` would send away.
     list_start: usize,
     /// `&&`, `||` or `|` stands before this place: lines may break here.
@@ -137,6 +139,7 @@ pub(in crate::formats) fn scan(
         status: Status::Success,
         gate: Certainty::Runs,
         after_command: false,
+        negates: false,
         list_start: 0,
         awaits_command: false,
         begins_function: false,
@@ -310,6 +313,11 @@ impl Scanner<'_> {
 
     /// A command ended with this status.
     pub(super) fn ended(&mut self, status: Status) {
+        let status = match (std::mem::take(&mut self.negates), status) {
+            (true, Status::Success) => Status::Failure,
+            (true, Status::Failure) => Status::Success,
+            (_, status) => status,
+        };
         match self.gate {
             Certainty::Runs => self.status = status,
             Certainty::Maybe | Certainty::Lost => self.status = Status::Unknown,
