@@ -88,7 +88,7 @@ impl Extractor<'_> {
         };
         self.check(root)?;
         let mut layer = Layer::default();
-        self.collect_resets(root, &mut layer.resets);
+        collect_resets(root, &mut layer.resets);
         if let Some(services) = find(root, "services") {
             if services.value.is_null() {
                 return Ok(layer);
@@ -122,30 +122,6 @@ impl Extractor<'_> {
             self.expand(node)?;
         }
         Ok(())
-    }
-
-    fn collect_resets(&self, root: &Node, resets: &mut Vec<Reset>) {
-        let name = |pair: &Pair| pair.key.name().unwrap_or_default().to_owned();
-        let Some(services) = root.pair("services") else { return };
-        if takes_away(&services.value) {
-            resets.push(Reset::Services);
-            return;
-        }
-        for service in services.value.pairs().unwrap_or_default() {
-            if takes_away(&service.value) {
-                resets.push(Reset::Service(name(service)));
-                continue;
-            }
-            for attribute in service.value.pairs().unwrap_or_default() {
-                if takes_away(&attribute.value) {
-                    resets.push(Reset::Attribute(name(service), name(attribute)));
-                } else if attribute.key.name() == Some("environment") {
-                    let entries = attribute.value.pairs().unwrap_or_default();
-                    let taken = entries.iter().filter(|entry| takes_away(&entry.value));
-                    resets.extend(taken.map(|entry| Reset::Variable(name(service), name(entry))));
-                }
-            }
-        }
     }
 
     fn service(&self, pair: &Pair) -> Result<Service, Failure> {
@@ -447,4 +423,29 @@ fn is_reset(node: &Node) -> bool {
 /// Both tags take away what the files before say; `!override` then puts its own there.
 fn takes_away(node: &Node) -> bool {
     matches!(node.tag.as_deref(), Some("!reset" | "!override"))
+}
+
+/// What a document takes away from the documents before it.
+fn collect_resets(root: &Node, resets: &mut Vec<Reset>) {
+    let name = |pair: &Pair| pair.key.name().unwrap_or_default().to_owned();
+    let Some(services) = root.pair("services") else { return };
+    if takes_away(&services.value) {
+        resets.push(Reset::Services);
+        return;
+    }
+    for service in services.value.pairs().unwrap_or_default() {
+        if takes_away(&service.value) {
+            resets.push(Reset::Service(name(service)));
+            continue;
+        }
+        for attribute in service.value.pairs().unwrap_or_default() {
+            if takes_away(&attribute.value) {
+                resets.push(Reset::Attribute(name(service), name(attribute)));
+            } else if attribute.key.name() == Some("environment") {
+                let entries = attribute.value.pairs().unwrap_or_default();
+                let taken = entries.iter().filter(|entry| takes_away(&entry.value));
+                resets.extend(taken.map(|entry| Reset::Variable(name(service), name(entry))));
+            }
+        }
+    }
 }

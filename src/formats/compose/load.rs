@@ -84,8 +84,8 @@ pub(super) fn project_name(reader: &mut Reader<'_>, found: &Found) -> String {
     for file in &found.files {
         let Ok(bytes) = reader.read(file) else { continue };
         let documents = yaml::parse(bytes.expose()).unwrap_or_default();
-        let named = documents.iter().filter_map(|document| document.root.get("name")?.name());
-        name = named.filter(|name| !name.is_empty()).last().map(str::to_owned).or(name);
+        let mut named = documents.iter().filter_map(|document| document.root.get("name")?.name());
+        name = named.rfind(|name| !name.is_empty()).map(str::to_owned).or(name);
     }
     let folder = found.folder.rsplit('/').next().unwrap_or_default();
     let name = name.unwrap_or_else(|| folder.to_ascii_lowercase());
