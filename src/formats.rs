@@ -18,6 +18,10 @@ pub mod shell;
 pub mod template;
 pub mod yaml;
 
+/// Interpolation can double a value with every line. A value, or all values of a file together,
+/// that would grow beyond this many bytes are not followed.
+const MOST_VALUE_BYTES: usize = 4 * 1024 * 1024;
+
 /// Variables of a process, as a parser that interpolates or passes names through needs them.
 pub type Environment = BTreeMap<String, SecretValue>;
 

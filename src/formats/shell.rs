@@ -8,6 +8,7 @@ use crate::formats::{Contents, Environment};
 
 mod commands;
 mod environment_file;
+mod expansion;
 mod scanner;
 mod state;
 mod words;
@@ -50,14 +51,15 @@ impl Shell {
     pub fn guess(path: &str) -> Self {
         let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
         let bare = name.trim_start_matches('.');
+        let extension = bare.rsplit_once('.').map(|(_, extension)| extension);
         if name == "environment" {
             Self::EnvironmentFile
         } else if bare.starts_with("zsh")
             || matches!(bare, "zprofile" | "zlogin" | "zlogout")
-            || bare.ends_with(".zsh")
+            || extension == Some("zsh")
         {
             Self::Zsh
-        } else if bare.starts_with("bash") || bare.ends_with(".bash") || bare == "envrc" {
+        } else if bare.starts_with("bash") || extension == Some("bash") || bare == "envrc" {
             Self::Bash
         } else {
             Self::Posix
@@ -69,7 +71,7 @@ impl Shell {
 /// the shell itself starts with: a variable that stands there is exported already.
 pub fn parse(shell: Shell, bytes: &[u8], environment: &Environment) -> Contents {
     if shell == Shell::EnvironmentFile {
-        return environment_file::read(bytes, environment);
+        return environment_file::read(bytes);
     }
     scan(bytes, environment, Scan { shell, exports_all: false }).0
 }

@@ -8,7 +8,7 @@ use crate::{
         reading::{Occurrence, Problem, Yield},
         secret::SecretValue,
     },
-    formats::{Contents, Environment, Refusal, dotenv::source::Source},
+    formats::{Contents, Environment, MOST_VALUE_BYTES, Refusal, dotenv::source::Source},
 };
 
 /// Collects what an engine finds, in file order, for readers whose last assignment wins.
@@ -17,12 +17,19 @@ pub(super) struct Collector<'file> {
     environment: &'file Environment,
     contents: Contents,
     deciding: HashMap<String, usize>,
+    bytes: usize,
 }
 
 impl<'file> Collector<'file> {
     /// Starts with nothing.
     pub(super) fn new(source: &'file Source<'file>, environment: &'file Environment) -> Self {
-        Self { source, environment, contents: Contents::default(), deciding: HashMap::new() }
+        Self {
+            source,
+            environment,
+            contents: Contents::default(),
+            deciding: HashMap::new(),
+            bytes: 0,
+        }
     }
 
     /// `variable` gets `value`, whose first byte stands at `at` of the decoded text.
@@ -30,7 +37,9 @@ impl<'file> Collector<'file> {
         if variable.is_empty() {
             return self.problem(at, "a value without a name; no process can be given it");
         }
-        self.record(variable, at, Yield::Value(SecretValue::new(value)), true);
+        let value = SecretValue::new(value);
+        self.bytes += value.len();
+        self.record(variable, at, Yield::Value(value), true);
     }
 
     /// `variable` is named without a value, and this reader then has none.
@@ -63,6 +72,14 @@ impl<'file> Collector<'file> {
     /// What an earlier line of the file gave `variable`; `None` when no line named it.
     pub(super) fn assigned(&self, variable: &str) -> Option<&Yield<SecretValue>> {
         self.deciding.get(variable).map(|index| &self.contents.occurrences[*index].yields)
+    }
+
+    /// Refuses, in place of the reader, a file whose references make its values grow without bound.
+    pub(super) fn bounded(&self, at: usize, value: &[u8]) -> Result<(), Refusal> {
+        if self.bytes + value.len() > MOST_VALUE_BYTES {
+            return Err(self.refusal(at, "the references make values of more than 4 MiB; not read"));
+        }
+        Ok(())
     }
 
     /// The environment that the reader runs in.

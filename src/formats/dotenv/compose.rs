@@ -178,14 +178,11 @@ fn unescape(text: &[u8]) -> Vec<u8> {
                 let count = rest.iter().take(3).take_while(|byte| byte.is_ascii_digit()).count();
                 let (digits, after) = rest.split_at(count);
                 rest = after;
-                match octal(digits) {
-                    Some(character) => {
-                        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-                    }
-                    None => {
-                        out.push(b'\\');
-                        out.extend_from_slice(digits);
-                    }
+                if let Some(character) = octal(digits) {
+                    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+                } else {
+                    out.push(b'\\');
+                    out.extend_from_slice(digits);
                 }
             }
             Some(byte) => out.extend_from_slice(&[b'\\', byte]),
@@ -211,8 +208,10 @@ fn resolve(collector: &Collector<'_>, value: &[u8], at: usize) -> Result<Vec<u8>
             _ => None,
         },
     };
-    compose_template::substitute(value, &lookup)
-        .map_err(|unresolvable| collector.refusal(at, unresolvable.reason))
+    let value = compose_template::substitute(value, &lookup)
+        .map_err(|unresolvable| collector.refusal(at, unresolvable.reason))?;
+    collector.bounded(at, &value)?;
+    Ok(value)
 }
 
 /// Values leave Compose as JSON, which has U+FFFD for every byte that is not UTF-8.

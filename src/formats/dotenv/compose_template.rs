@@ -3,6 +3,8 @@
 //! `$$` is a dollar sign, `${N:-x}` `${N-x}` default, `${N:+x}` `${N+x}` replace and `${N:?x}`
 //! `${N?x}` demand. A `$` before anything else stays; a `${` that is none of these is an error.
 
+use crate::formats::MOST_VALUE_BYTES;
+
 /// A reference that the template cannot resolve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Unresolvable {
@@ -19,6 +21,9 @@ const REQUIRED: Unresolvable =
     Unresolvable { reason: "a required variable has no value; Compose refuses the file" };
 const TOO_DEEP: Unresolvable =
     Unresolvable { reason: "references nested more than 64 deep; not followed" };
+
+const TOO_LARGE: Unresolvable =
+    Unresolvable { reason: "the references make a value of more than 4 MiB; not read" };
 
 /// Replaces every reference in `template` by what `lookup` gives for its name.
 pub(super) fn substitute<'value>(
@@ -40,6 +45,9 @@ fn substitute_within<'value>(
     let mut rest = template;
     while let Some(dollar) = memchr::memchr(b'$', rest) {
         out.extend_from_slice(&rest[..dollar]);
+        if out.len() > MOST_VALUE_BYTES {
+            return Err(TOO_LARGE);
+        }
         rest = &rest[dollar..];
         match rest.get(1) {
             Some(b'$') => {

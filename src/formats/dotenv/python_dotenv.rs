@@ -5,9 +5,9 @@
 //! the file before the environment.
 
 use crate::{
-    domain::reading::Yield,
+    domain::{reading::Yield, secret::SecretValue},
     formats::{
-        Contents, Environment, Refusal,
+        Contents, Environment, MOST_VALUE_BYTES, Refusal,
         dotenv::{
             characters::{leading, line, trim_end},
             collector::Collector,
@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
         let start = at;
         at = match read_statement(text, start) {
             Ok(statement) => {
-                statement.record(&mut collector);
+                statement.record(&mut collector)?;
                 statement.end
             }
             Err(Unread { at }) => {
@@ -55,16 +55,18 @@ struct Statement<'text> {
 }
 
 impl Statement<'_> {
-    fn record(&self, collector: &mut Collector<'_>) {
-        let Some(name) = self.name else { return };
+    fn record(&self, collector: &mut Collector<'_>) -> Result<(), Refusal> {
+        let Some(name) = self.name else { return Ok(()) };
         let name = std::str::from_utf8(name).unwrap_or_default();
         match &self.value {
             Some(value) => {
                 let value = resolve(collector, value);
+                collector.bounded(self.at, &value)?;
                 collector.assign(name, self.at, value);
             }
             None => collector.unset(name, self.at),
         }
+        Ok(())
     }
 }
 
@@ -189,6 +191,9 @@ fn resolve(collector: &Collector<'_>, value: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some(start) = memchr::memmem::find(rest, b"${") {
+        if out.len() > MOST_VALUE_BYTES {
+            break;
+        }
         let inner = &rest[start + 2..];
         let Some(length) = memchr::memchr2(b'}', b':', inner) else { break };
         let (name, after) = inner.split_at(length);
@@ -220,7 +225,7 @@ fn look_up<'file>(collector: &'file Collector<'_>, name: &str) -> Option<&'file 
     match collector.assigned(name) {
         Some(Yield::Value(value)) => Some(value.expose()),
         Some(_) => Some(b""),
-        None => collector.environment().get(name).map(|value| value.expose()),
+        None => collector.environment().get(name).map(SecretValue::expose),
     }
 }
 

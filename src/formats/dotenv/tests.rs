@@ -107,6 +107,17 @@ fn deeply_nested_references_are_refused_not_followed() {
     assert!(parse(Dialect::Compose, file.as_bytes(), &environment()).is_err());
 }
 
+#[test]
+fn values_that_double_with_every_line_are_not_followed() {
+    let file = format!("A=xxxxxxxx\n{}", "A=${A}${A}\n".repeat(200));
+    for dialect in [Dialect::PythonDotenv, Dialect::Compose] {
+        let refusal = parse(dialect, file.as_bytes(), &Environment::new()).unwrap_err();
+        assert!(refusal.reason.contains("4 MiB"), "{}", refusal.reason);
+    }
+    let contents = parse(Dialect::Sh, file.as_bytes(), &Environment::new()).unwrap();
+    assert!(matches!(contents.winner("A").unwrap().yields, Yield::Opaque(_)));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read(bytes in file(), dialect in prop::sample::select(Dialect::ALL)) {

@@ -6,31 +6,9 @@ use crate::{
         Shell,
         scanner::{Block, Scanner, Status, Stop},
         state::{Certainty, Known},
-        words::{Operation, Parameter, Piece, Word, name_length},
+        words::{Piece, Word, name_length},
     },
 };
-
-/// Names that the shell sets by itself, so that a file cannot tell their values.
-const SET_BY_THE_SHELL: &[&str] = &[
-    "BASHPID",
-    "BASH_VERSION",
-    "EPOCHREALTIME",
-    "EPOCHSECONDS",
-    "EUID",
-    "HOSTNAME",
-    "HOSTTYPE",
-    "LINENO",
-    "MACHTYPE",
-    "OLDPWD",
-    "OSTYPE",
-    "PPID",
-    "PWD",
-    "RANDOM",
-    "SECONDS",
-    "SHLVL",
-    "UID",
-    "ZSH_VERSION",
-];
 
 /// `NAME=value`, as written.
 struct Assignment {
@@ -81,17 +59,16 @@ impl Scanner<'_> {
         let start = self.at;
         let after = start + word.len();
         match word {
-            b"if" => self.open(Block::Condition, Certainty::Runs),
-            b"while" | b"until" => self.open(Block::LoopHead, Certainty::Maybe),
+            b"if" => self.open(Block::Condition, Certainty::Runs)?,
+            b"while" | b"until" => self.open(Block::LoopHead, Certainty::Maybe)?,
             b"then" | b"elif" | b"else" | b"do" => self.turn(word)?,
-            b"{" => self.open(Block::Braces, Certainty::Runs),
+            b"{" => self.open(Block::Braces, Certainty::Runs)?,
             b"fi" => self.close(&[Block::Branch])?,
             b"done" => self.close(&[Block::LoopBody])?,
             b"esac" => self.close(&[Block::Choice])?,
             b"}" => self.close(&[Block::Braces])?,
-            b"!" | b"time" => {
-                self.status = Status::Unknown;
-            }
+            b"!" => self.negates = !self.negates,
+            b"time" => {}
             b"for" | b"select" => return self.loop_head(after).map(|()| true),
             b"case" => return self.case_head(after).map(|()| true),
             b"function" if self.shell != Shell::Posix => {
@@ -116,7 +93,7 @@ impl Scanner<'_> {
     fn loop_head(&mut self, after: usize) -> Result<(), Stop> {
         self.at = after;
         self.skip_blanks();
-        self.open(Block::LoopHead, Certainty::Maybe);
+        self.open(Block::LoopHead, Certainty::Maybe)?;
         if self.words.text[self.at..].starts_with(b"((") && self.arithmetic() {
             return Ok(());
         }
@@ -154,7 +131,7 @@ impl Scanner<'_> {
             return Err(Stop::Syntax(self.at));
         }
         self.at += b"in".len();
-        self.open(Block::Patterns, Certainty::Maybe);
+        self.open(Block::Patterns, Certainty::Maybe)?;
         Ok(())
     }
 
@@ -184,9 +161,8 @@ impl Scanner<'_> {
             self.skip_blanks();
             let at = self.at;
             match &self.words.text[at..] {
-                [] | [b'\n' | b';' | b'|' | b')', ..] => break,
                 [b'&', b'>', ..] | [b'<' | b'>', ..] => self.redirection()?,
-                [b'&', ..] => break,
+                [] | [b'\n' | b';' | b'|' | b')' | b'&', ..] => break,
                 _ if at > start && self.closes_braces() => break,
                 [b'(', ..] => {
                     let is_name =
@@ -201,7 +177,7 @@ impl Scanner<'_> {
                     return Ok(());
                 }
                 rest if redirects(rest) => {
-                    self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
+                    self.at += rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
                 }
                 _ => match (self.argument()?, &command) {
                     (None, _) => {}
@@ -223,12 +199,42 @@ impl Scanner<'_> {
             if alone { self.certainty() } else { self.certainty().max(Certainty::Lost) };
         let status = match command {
             None => self.assign_all(assignments, certainty)?,
+            Some(command) if self.vanishes(&command, certainty)? && arguments.is_empty() => {
+                self.assign_all(assignments, certainty)?
+            }
             Some(command) => {
                 let name = command.literal().unwrap_or_default();
+                self.prefix(&assignments, &name, &arguments, certainty)?;
                 self.run_command(&name, start, arguments, certainty)?
             }
         };
         self.ended(status);
+        Ok(())
+    }
+
+    /// An unquoted expansion that gives nothing leaves no command behind.
+    fn vanishes(&mut self, command: &Word, certainty: Certainty) -> Result<bool, Stop> {
+        let given = self.expand(command, certainty)?;
+        let empty = matches!(given, Known::Bytes(bytes) if bytes.is_empty());
+        Ok(empty && !command.quoted)
+    }
+
+    /// Assignments before a command are for that command alone, unless it exports their names.
+    fn prefix(
+        &mut self,
+        assignments: &[Assignment],
+        command: &[u8],
+        arguments: &[Argument],
+        certainty: Certainty,
+    ) -> Result<(), Stop> {
+        let declares = matches!(command, b"export" | b"declare" | b"typeset" | b"readonly");
+        for assignment in assignments {
+            if declares && names(arguments).any(|(name, _)| name == assignment.name) {
+                self.assign(assignment, certainty, false)?;
+            } else {
+                self.expand(&assignment.value, certainty)?;
+            }
+        }
         Ok(())
     }
 
@@ -385,10 +391,11 @@ impl Scanner<'_> {
             }
             let is_local =
                 in_function && !how.is_global && command != b"export" && command != b"readonly";
-            if how.ignores || how.is_array || is_local {
+            let is_error = command == b"local" && !in_function && self.shell != Shell::Zsh;
+            if how.ignores || how.is_array || is_local || is_error {
                 continue;
             }
-            match self.declared(argument) {
+            match Self::declared(argument) {
                 Some(assignment) => {
                     if how.is_computed {
                         let value = Known::Opaque(OpaqueReason::Dynamic);
@@ -416,7 +423,7 @@ impl Scanner<'_> {
     }
 
     /// An argument of a declaration that assigns; the name may stand inside quotes.
-    fn declared(&self, argument: &Argument) -> Option<Assignment> {
+    fn declared(argument: &Argument) -> Option<Assignment> {
         let word = match argument {
             Argument::Assignment(Assignment { name, appends, value }) => {
                 let (name, appends, value) = (name.clone(), *appends, value.clone());
@@ -503,78 +510,6 @@ impl Scanner<'_> {
             self.expand(word, certainty)?;
         }
         Ok(())
-    }
-
-    /// What a word gives at this place.
-    fn expand(&mut self, word: &Word, certainty: Certainty) -> Result<Known, Stop> {
-        let mut bytes = Vec::new();
-        let mut opaque = None;
-        for piece in &word.pieces {
-            let given = match piece {
-                Piece::Literal(literal) => {
-                    bytes.extend_from_slice(literal);
-                    continue;
-                }
-                Piece::Home => match self.state.look_up("HOME") {
-                    Some(home) => home,
-                    None => Known::Opaque(OpaqueReason::Dynamic),
-                },
-                Piece::Dynamic => Known::Opaque(OpaqueReason::Dynamic),
-                Piece::Bad if certainty == Certainty::Runs => {
-                    return Err(Stop::BadSubstitution(word.at));
-                }
-                Piece::Bad => Known::Opaque(OpaqueReason::Dynamic),
-                Piece::Parameter(parameter) => self.parameter(parameter, word.at, certainty)?,
-            };
-            match given {
-                Known::Bytes(given) => bytes.extend(given),
-                Known::Opaque(reason) => opaque = opaque.or(Some(reason)),
-            }
-        }
-        Ok(opaque.map_or(Known::Bytes(bytes), Known::Opaque))
-    }
-
-    fn parameter(
-        &mut self,
-        parameter: &Parameter,
-        at: usize,
-        certainty: Certainty,
-    ) -> Result<Known, Stop> {
-        let value = self.value_of(&parameter.name);
-        let nothing = Known::Bytes(Vec::new());
-        let Some(Operation { sign, empty_is_none, word }) = &parameter.operation else {
-            return Ok(value.unwrap_or(nothing));
-        };
-        let counts = match &value {
-            Some(Known::Opaque(reason)) => return Ok(Known::Opaque(*reason)),
-            Some(Known::Bytes(bytes)) => !(*empty_is_none && bytes.is_empty()),
-            None => false,
-        };
-        match sign {
-            b'+' if counts => self.expand(word, certainty),
-            b'+' => Ok(nothing),
-            _ if counts => Ok(value.unwrap_or(nothing)),
-            b'=' => {
-                let default = self.expand(word, certainty)?;
-                self.state.assign(&parameter.name, word.at, default.clone(), certainty, false);
-                Ok(default)
-            }
-            b'?' if certainty == Certainty::Runs => Err(Stop::Exits(at)),
-            b'?' => Ok(Known::Opaque(OpaqueReason::Conditional)),
-            _ => self.expand(word, certainty),
-        }
-    }
-
-    fn value_of(&self, name: &str) -> Option<Known> {
-        match name {
-            "#" => Some(Known::Bytes(b"0".to_vec())),
-            "@" | "*" | "!" => None,
-            "0" | "?" | "-" | "$" | "_" => Some(Known::Opaque(OpaqueReason::Dynamic)),
-            digits if digits.starts_with(|first: char| first.is_ascii_digit()) => None,
-            name => self.state.look_up(name).or_else(|| {
-                SET_BY_THE_SHELL.contains(&name).then_some(Known::Opaque(OpaqueReason::Dynamic))
-            }),
-        }
     }
 
     fn text(&self, start: usize, end: usize) -> String {

@@ -4,13 +4,9 @@
 //! too; a leading quote is dropped, and then one at the end; a backslash at the end continues the
 //! line; a name alone removes the variable. Nothing is expanded.
 
-use crate::{
-    domain::{
-        place::{Place, Position},
-        reading::{Occurrence, Problem, Yield},
-        secret::SecretValue,
-    },
-    formats::{Contents, Environment},
+use crate::formats::{
+    Contents, Environment,
+    shell::state::{Certainty, Known, State},
 };
 
 /// pam_env reads lines into a buffer of this size, and stops at one that does not fit.
@@ -25,25 +21,27 @@ struct Line {
     next: usize,
 }
 
-/// Reads a file as pam_env does. The environment plays no part: at login there is none.
-pub(super) fn read(bytes: &[u8], _environment: &Environment) -> Contents {
-    let mut contents = Contents::default();
+/// Reads a file as pam_env does, at login, where there is no environment yet.
+pub(super) fn read(bytes: &[u8]) -> Contents {
+    let nothing = Environment::new();
+    let mut state = State::new(bytes, &nothing, true);
     let mut start = 0;
     while start < bytes.len() {
         let Some(line) = read_line(bytes, start) else {
-            problem(&mut contents, bytes, start, "an unfinished line; pam_env stops here");
+            state.problem(start, "an unfinished line; pam_env stops here");
             break;
         };
         if line.content.len() > LONGEST_LINE || line.content.contains(&0) {
-            problem(&mut contents, bytes, start, "no line of text; pam_env stops here");
+            state.problem(start, "no line of text; pam_env stops here");
             break;
         }
         if !line.content.is_empty() {
-            record(&mut contents, bytes, &line);
+            record(&mut state, &line);
         }
         start = line.next;
+        state.commit();
     }
-    contents
+    state.finish()
 }
 
 /// The line that starts at `start`; `None` when the file ends where it should go on.
@@ -77,7 +75,7 @@ fn read_line(bytes: &[u8], start: usize) -> Option<Line> {
     }
 }
 
-fn record(contents: &mut Contents, bytes: &[u8], line: &Line) {
+fn record(state: &mut State<'_>, line: &Line) {
     let exported = line.content.strip_prefix(b"export ");
     let content = exported.unwrap_or(&line.content);
     let at = line.at + (line.content.len() - content.len());
@@ -86,22 +84,17 @@ fn record(contents: &mut Contents, bytes: &[u8], line: &Line) {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let named = !name.is_empty() && name.iter().all(is_name);
     let Some(name) = std::str::from_utf8(name).ok().filter(|_| named) else {
-        let text = "a name that pam_env does not take; the line is skipped";
-        return problem(contents, bytes, at, text);
+        return state.problem(at, "a name that pam_env does not take; the line is skipped");
     };
-    let occurrence = match value.strip_prefix(b"=") {
-        None => Occurrence::new(name, position(bytes, at), Yield::Unset),
+    match value.strip_prefix(b"=") {
+        None => state.remove(name, at, Certainty::Runs, false),
         Some(value) => {
             let plain = unquote(value);
             let quote = usize::from(plain.len() < value.len());
-            let position = position(bytes, at + name.len() + 1 + quote);
-            Occurrence::new(name, position, Yield::Value(SecretValue::new(plain)))
+            let at = at + name.len() + 1 + quote;
+            state.assign(name, at, Known::Bytes(plain.to_vec()), Certainty::Runs, true);
         }
-    };
-    for earlier in &mut contents.occurrences {
-        earlier.wins &= earlier.variable != name;
     }
-    contents.occurrences.push(Occurrence { wins: true, ..occurrence });
 }
 
 /// The value without a leading quote and, then, without a quote at its end.
@@ -110,14 +103,6 @@ fn unquote(value: &[u8]) -> &[u8] {
         [b'"' | b'\'', inner @ .., b'"' | b'\''] | [b'"' | b'\'', inner @ ..] => inner,
         value => value,
     }
-}
-
-fn problem(contents: &mut Contents, bytes: &[u8], at: usize, text: &'static str) {
-    contents.problems.push(Problem { place: Place::at(position(bytes, at)), text });
-}
-
-fn position(bytes: &[u8], at: usize) -> Position {
-    Position::of_offset(bytes, at)
 }
 
 const fn is_blank(byte: u8) -> bool {

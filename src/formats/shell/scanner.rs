@@ -13,6 +13,9 @@ use crate::formats::{
     },
 };
 
+/// Blocks nest no deeper than this; a deeper one ends the reading.
+const DEEPEST: usize = 100;
+
 /// How a file is read.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::formats) struct Scan {
@@ -106,6 +109,12 @@ pub(super) struct Scanner<'file> {
     gate: Certainty,
     /// A command stands before this place, and only an operator can end it.
     after_command: bool,
+    /// `!` stands before the command.
+    pub(super) negates: bool,
+    /// Where the journal stood when the list of commands began that an `&` would send away.
+    list_start: usize,
+    /// `&&`, `||` or `|` stands before this place: lines may break here.
+    awaits_command: bool,
     /// The next block is the body of a function.
     pub(super) begins_function: bool,
     here_documents: Vec<(Vec<u8>, bool)>,
@@ -130,6 +139,9 @@ pub(in crate::formats) fn scan(
         status: Status::Success,
         gate: Certainty::Runs,
         after_command: false,
+        negates: false,
+        list_start: 0,
+        awaits_command: false,
         begins_function: false,
         here_documents: Vec::new(),
     };
@@ -142,11 +154,13 @@ impl Scanner<'_> {
         loop {
             match self.step() {
                 Ok(true) => {}
-                Ok(false) if self.frames.is_empty() => return End::Reached,
+                Ok(false) if self.frames.is_empty() && !self.awaits_command => {
+                    return End::Reached;
+                }
                 Ok(false) => {
                     self.state.roll_back();
                     let at = self.words.text.len();
-                    self.state.problem(at, "the file ends inside a block; the shell refuses it");
+                    self.state.problem(at, "the file ends inside a command; the shell refuses it");
                     return End::Reached;
                 }
                 Err(Stop::Syntax(at)) => {
@@ -177,14 +191,22 @@ impl Scanner<'_> {
             [b'\n', ..] => self.line_break(),
             _ if in_patterns => self.pattern()?,
             [b';', b';' | b'&', ..] => self.next_choice()?,
-            [b';', ..] => self.separator(1)?,
             [b'&', b'&', ..] => self.and_or(Status::Success)?,
             [b'|', b'|', ..] => self.and_or(Status::Failure)?,
             [b'&', b'>', ..] | [b'<' | b'>', ..] => self.redirection()?,
-            [b'&', ..] => self.separator(1)?,
+            [b'&', ..] => {
+                self.separator(1)?;
+                self.state.roll_back_to(self.list_start);
+                self.list_start = self.state.mark();
+            }
+            [b';', ..] => {
+                self.separator(1)?;
+                self.list_start = self.state.mark();
+            }
             [b'|', ..] => {
                 let both = rest.get(1) == Some(&b'&');
                 self.separator(if both { 2 } else { 1 })?;
+                self.awaits_command = true;
                 self.gate = Certainty::Lost;
             }
             [b')', ..] => {
@@ -195,7 +217,7 @@ impl Scanner<'_> {
             [b'(', b'(', ..] if self.arithmetic() => {}
             [b'(', ..] => {
                 self.at += 1;
-                self.open(Block::Subshell, Certainty::Lost);
+                self.open(Block::Subshell, Certainty::Lost)?;
             }
             _ => self.command()?,
         }
@@ -238,12 +260,13 @@ impl Scanner<'_> {
         for (delimiter, strips_tabs) in std::mem::take(&mut self.here_documents) {
             self.skip_here_document(&delimiter, strips_tabs);
         }
-        if self.after_command {
+        if !self.awaits_command {
             self.after_command = false;
             self.gate = Certainty::Runs;
             if self.frames.is_empty() {
                 self.state.commit();
             }
+            self.list_start = self.state.mark();
         }
     }
 
@@ -273,6 +296,7 @@ impl Scanner<'_> {
     /// `&&` goes on after success, `||` after failure.
     fn and_or(&mut self, goes_on: Status) -> Result<(), Stop> {
         self.separator(2)?;
+        self.awaits_command = true;
         self.gate = match self.status {
             Status::Unknown => Certainty::Maybe,
             status if status == goes_on => Certainty::Runs,
@@ -289,20 +313,32 @@ impl Scanner<'_> {
 
     /// A command ended with this status.
     pub(super) fn ended(&mut self, status: Status) {
+        let status = match (std::mem::take(&mut self.negates), status) {
+            (true, Status::Success) => Status::Failure,
+            (true, Status::Failure) => Status::Success,
+            (_, status) => status,
+        };
         match self.gate {
             Certainty::Runs => self.status = status,
             Certainty::Maybe | Certainty::Lost => self.status = Status::Unknown,
             Certainty::Never => {}
         }
+        self.awaits_command = false;
         self.after_command = true;
     }
 
-    pub(super) fn open(&mut self, block: Block, branch: Certainty) {
+    pub(super) fn open(&mut self, block: Block, branch: Certainty) -> Result<(), Stop> {
+        if self.frames.len() >= DEEPEST {
+            return Err(Stop::Syntax(self.at));
+        }
+        self.awaits_command = false;
         let is_function = std::mem::take(&mut self.begins_function);
         let branch = if is_function { branch.max(Certainty::Maybe) } else { branch };
         let entry = std::mem::replace(&mut self.gate, Certainty::Runs);
         self.frames.push(Frame { block, entry, branch, otherwise: Certainty::Maybe, is_function });
         self.after_command = false;
+        self.list_start = self.state.mark();
+        Ok(())
     }
 
     /// Ends the innermost block, which must be one of these.
@@ -438,6 +474,8 @@ impl Scanner<'_> {
         if let Some(strips_tabs) = here {
             let raw = self.words.text[start..end].to_vec();
             self.here_documents.push((word.literal().unwrap_or(raw), strips_tabs));
+        } else {
+            self.expand(&word, self.certainty())?;
         }
         Ok(())
     }

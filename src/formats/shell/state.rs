@@ -8,7 +8,7 @@ use crate::{
         reading::{Occurrence, OpaqueReason, Problem, Yield},
         secret::SecretValue,
     },
-    formats::{Contents, Environment},
+    formats::{Contents, Environment, MOST_VALUE_BYTES},
 };
 
 /// Whether a command takes effect.
@@ -53,6 +53,8 @@ pub(super) struct State<'file> {
     journal: Vec<(String, Option<Variable>)>,
     contents: Contents,
     line_starts: Vec<usize>,
+    /// Of all values so far.
+    bytes: usize,
     /// `set -a`.
     pub(super) exports_all: bool,
 }
@@ -67,6 +69,7 @@ impl<'file> State<'file> {
             journal: Vec::new(),
             contents: Contents::default(),
             line_starts: std::iter::once(0).chain(breaks).collect(),
+            bytes: 0,
             exports_all,
         }
     }
@@ -91,7 +94,12 @@ impl<'file> State<'file> {
         if certainty == Certainty::Never {
             return;
         }
-        let value = if certainty == Certainty::Runs {
+        if let Known::Bytes(bytes) = &value {
+            self.bytes += bytes.len();
+        }
+        let value = if self.bytes > MOST_VALUE_BYTES {
+            Known::Opaque(OpaqueReason::Dynamic)
+        } else if certainty == Certainty::Runs {
             value
         } else {
             Known::Opaque(OpaqueReason::Conditional)
@@ -116,11 +124,11 @@ impl<'file> State<'file> {
 
     /// `export name`, without a value.
     pub(super) fn export(&mut self, name: &str, at: usize, certainty: Certainty) {
-        if certainty > Certainty::Maybe || self.look_up(name).is_none() {
+        if certainty > Certainty::Maybe {
             return;
         }
         if certainty == Certainty::Maybe {
-            if !self.change(name).exported {
+            if self.look_up(name).is_some() && !self.change(name).exported {
                 let yields = Yield::Opaque(OpaqueReason::Conditional);
                 let occurrence = self.occur(name, at, yields);
                 self.change(name).decided_by = Some(occurrence);
@@ -171,9 +179,19 @@ impl<'file> State<'file> {
         self.journal.clear();
     }
 
+    /// How far the journal goes, for [`Self::roll_back_to`].
+    pub(super) fn mark(&self) -> usize {
+        self.journal.len()
+    }
+
     /// The shell never ran the commands since the last commit.
     pub(super) fn roll_back(&mut self) {
-        for (name, before) in self.journal.drain(..).rev() {
+        self.roll_back_to(0);
+    }
+
+    /// The commands since the mark left nothing behind.
+    pub(super) fn roll_back_to(&mut self, mark: usize) {
+        for (name, before) in self.journal.drain(mark.min(self.journal.len())..).rev() {
             match before {
                 Some(variable) => self.variables.insert(name, variable),
                 None => self.variables.remove(&name),

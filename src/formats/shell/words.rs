@@ -234,9 +234,9 @@ impl Words<'_> {
         let escaped = self.text.get(at + 1).copied();
         match (escaped, until) {
             (Some(b'\n'), _) => return at + 2,
-            (Some(byte), Until::Operator | Until::Brace) => word.push(byte),
-            (Some(byte @ (b'$' | b'`' | b'"' | b'\\')), _) => word.push(byte),
-            (Some(byte @ b'}'), Until::QuotedBrace) => word.push(byte),
+            (Some(byte), Until::Operator | Until::Brace)
+            | (Some(byte @ (b'$' | b'`' | b'"' | b'\\')), _)
+            | (Some(byte @ b'}'), Until::QuotedBrace) => word.push(byte),
             (Some(byte), _) => word.extend(&[b'\\', byte]),
             (None, _) => {
                 word.push(b'\\');
