@@ -110,12 +110,10 @@ pub fn parse(platform: Option<Platform>, bytes: &[u8]) -> Result<CiExport, Refus
         }
         (None, None) => return Err(Refusal { position: None, reason: EMPTY }),
     };
-    let (fits, read): (fn(&json::Object<'_>) -> bool, fn(&json::Object<'_>) -> _) = match platform {
-        Platform::Gitlab => (gitlab::fits, gitlab::entry),
-        Platform::Github => (github::fits, github::entry),
-    };
-    let entries = objects.iter().map(|object| {
-        if fits(object) { read(object) } else { Err(refuse(object.position(), OTHER_PLATFORM)) }
+    let entries = objects.iter().map(|object| match platform {
+        Platform::Gitlab if gitlab::fits(object) => gitlab::entry(object),
+        Platform::Github if github::fits(object) => github::entry(object),
+        _ => Err(refuse(object.position(), OTHER_PLATFORM)),
     });
     Ok(CiExport { platform, entries: entries.collect::<Result<_, _>>()? })
 }

@@ -137,6 +137,12 @@ pub fn resolve(
     Ok(Project { services, files, absent, problems })
 }
 
+/// Most bytes of values that a project may copy: a value that stands once can be given to many
+/// services, and a hostile project must not fill the memory with it.
+const MOST_COPIED: usize = 128 * 1024 * 1024;
+
+const TOO_LARGE: &str = "the values of this project take more than 128 MiB when it is resolved";
+
 /// The variable that Compose sets by itself.
 const PROJECT_NAME: &str = "COMPOSE_PROJECT_NAME";
 

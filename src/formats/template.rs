@@ -97,6 +97,7 @@ impl<'v, S> Expander<'_, 'v, S> {
         }
         let mut expanded = Vec::with_capacity(text.len());
         let mut at = 0;
+        let mut line = Line::default();
         while let Some(found) = memchr::memchr(b'$', text.get(at..).unwrap_or_default()) {
             let dollar = at + found;
             expanded.extend_from_slice(text.get(at..dollar).unwrap_or_default());
@@ -109,7 +110,8 @@ impl<'v, S> Expander<'_, 'v, S> {
                 }
                 Some(b'{') => {
                     let offset = base + dollar;
-                    let braced = cut(rest).ok_or(Fault { offset, reason: INVALID })?;
+                    let braced = cut(text, dollar + 1, &mut line)
+                        .ok_or(Fault { offset, reason: INVALID })?;
                     let start = offset + braced.length - 1 - braced.argument.len();
                     let value = self.braced(&braced, offset, start, depth)?;
                     expanded.extend_from_slice(&value);
@@ -192,28 +194,47 @@ fn name_of(text: &[u8]) -> &str {
     std::str::from_utf8(text.get(..end).unwrap_or_default()).unwrap_or_default()
 }
 
-/// Cuts an expression out of a text that begins at its opening brace. Compose finds the end in
-/// two steps: the last closing brace of the line, and before it the first one that balances.
-fn cut(text: &[u8]) -> Option<Braced<'_>> {
-    let name = name_of(text.get(1..)?);
+/// The line that is being read: its end, and its last closing brace.
+#[derive(Default)]
+struct Line {
+    end: usize,
+    last: Option<usize>,
+}
+
+impl Line {
+    /// The last closing brace of the line, at or behind `start`. Looked for once per line.
+    fn last_brace(&mut self, text: &[u8], start: usize) -> Option<usize> {
+        if start >= self.end {
+            let rest = text.get(start..)?;
+            let line = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+            self.end = start + line;
+            self.last = memchr::memrchr(b'}', rest.get(..line)?).map(|last| start + last);
+        }
+        self.last.filter(|last| *last >= start)
+    }
+}
+
+/// Cuts out the expression whose opening brace stands at `open`. Compose finds the end in two
+/// steps: the last closing brace of the line, and before it the first one that balances.
+fn cut<'t>(text: &'t [u8], open: usize, line: &mut Line) -> Option<Braced<'t>> {
+    let name = name_of(text.get(open + 1..)?);
     if name.is_empty() {
         return None;
     }
-    let after = 1 + name.len();
+    let after = open + 1 + name.len();
     let (operator, start) = match *text.get(after..)? {
         [b'}', ..] => {
-            return Some(Braced { name, operator: None, argument: &[], length: after + 2 });
+            let length = after + 2 - open;
+            return Some(Braced { name, operator: None, argument: &[], length });
         }
         [b':', sign @ (b'-' | b'+' | b'?'), ..] => (Operator { sign, or_empty: true }, after + 2),
         [sign @ (b'-' | b'+' | b'?'), ..] => (Operator { sign, or_empty: false }, after + 1),
         _ => return None,
     };
-    let argument = text.get(start..)?;
-    let line = memchr::memchr(b'\n', argument).unwrap_or(argument.len());
-    let last = start + memchr::memrchr(b'}', argument.get(..line)?)?;
-    let end = balancing(text.get(..=last)?).unwrap_or(last);
+    let last = line.last_brace(text, start)?;
+    let end = balancing(text.get(open..=last)?).map_or(last, |end| open + end);
     let argument = text.get(start..end)?;
-    Some(Braced { name, operator: Some(operator), argument, length: end + 2 })
+    Some(Braced { name, operator: Some(operator), argument, length: end + 2 - open })
 }
 
 /// The closing brace that balances the first opening one. Like Compose's own count it overlooks

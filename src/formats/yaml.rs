@@ -294,6 +294,20 @@ mod tests {
         assert_eq!(refusal.position, Some(at(2, 4)));
     }
 
+    #[rstest]
+    #[case::nul("a: b\0\n", 5)]
+    #[case::escape("a: \u{1b}\n", 4)]
+    #[case::delete("ü: \u{7f}\n", 5)]
+    #[case::second_mark("\u{feff}a: \u{feff}b\n", 7)]
+    fn control_characters_are_refused(#[case] text: &str, #[case] column: u32) {
+        assert_eq!(refusal(text).position, Some(at(1, column)));
+    }
+
+    #[test]
+    fn zero_width_characters_pass() {
+        assert_eq!(one("k: a\u{200b}\n").get("k").unwrap().name(), Some("a\u{200b}"));
+    }
+
     #[test]
     fn billion_laughs_fail_fast() {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
@@ -382,7 +396,7 @@ mod tests {
             let root = one(&text);
             for (item, word) in root.items().unwrap().iter().zip(&words) {
                 let node = item.get("é").unwrap();
-                prop_assert_eq!(&text[node.span.start..][..word.len()], word);
+                prop_assert_eq!(&text.as_bytes()[node.span.start..][..word.len()], word.as_bytes());
                 prop_assert_eq!(Position::of_offset(text.as_bytes(), node.span.start), node.position);
             }
         }

@@ -6,7 +6,7 @@ use super::{
     path::{folder_of, join},
     variables::Variables,
 };
-use crate::formats::Environment;
+use crate::{domain::secret::SecretValue, formats::Environment};
 
 const FILES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -97,7 +97,7 @@ fn split<'a>(text: &'a str, separator: &'a str) -> impl Iterator<Item = &'a str>
 }
 
 fn is_disabled(environment: &Environment) -> Result<bool, Failure> {
-    match environment.get("COMPOSE_DISABLE_ENV_FILE").map(|value| value.expose()) {
+    match environment.get("COMPOSE_DISABLE_ENV_FILE").map(SecretValue::expose) {
         None | Some(b"0" | b"f" | b"F" | b"false" | b"False" | b"FALSE") => Ok(false),
         Some(b"1" | b"t" | b"T" | b"true" | b"True" | b"TRUE") => Ok(true),
         Some(_) => Err(Failure::project(NOT_A_SWITCH)),

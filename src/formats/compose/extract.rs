@@ -3,7 +3,7 @@
 use std::{cell::Cell, collections::BTreeSet};
 
 use super::{
-    Failure, home,
+    Failure, MOST_COPIED, TOO_LARGE, home,
     model::{Block, Entry, EnvFile, Extends, Form, Include, Layer, Reset, Service},
     path::{join, join_with_home},
     variables::Variables,
@@ -12,7 +12,7 @@ use crate::{
     domain::{
         inert::inert,
         place::{Place, Position},
-        reading::Problem,
+        reading::{Occurrence, Problem},
         secret::SecretValue,
     },
     formats::{
@@ -36,20 +36,20 @@ const VALUE: &str = "a value in `environment:` is text, a number, true, false or
 const DATE: &str = "Compose reads this value as a date and refuses it; put it in quotes";
 const TRAILING_SPACE: &str = "a variable's name ends with a space; write NAME=value";
 const ENV_FILE: &str = "`env_file:` is a path, or a list of paths and of mappings with `path`";
+const TOO_MANY_ENV_FILES: &str = "this service names more than 1000 env files";
 const FORMAT: &str = "the only `format` of an env_file is raw";
 const REQUIRED: &str = "`required` of an env_file is true or false";
 const PROFILES: &str = "`profiles:` is a list of names";
 const EXTENDS: &str = "`extends:` is a service's name, or a mapping with `service` and `file`";
 const INCLUDE: &str = "`include:` is a list of paths and of mappings with `path`";
 const WORD: &str = "a text is expected here";
-const TOO_LONG: &str = "variables make this file more than 32 MiB longer";
 const REMOTE: &str = "this compose file is not on this machine; it cannot be read here";
 const BLANK: &str = "a variable that is not set becomes empty text here";
 const NAMELESS: &str = "an entry of `environment:` without a name";
 const UNKNOWN_KEY: &str = "Compose 2.40 knows no such key of a service and refuses the file";
 
-/// Most bytes that variables may add to one file.
-const MOST_ADDED: usize = 32 * 1024 * 1024;
+/// Most files in one `env_file:`.
+const MOST_ENV_FILES: usize = 1_000;
 
 /// Every key that a service may have besides `x-…`.
 const SERVICE_KEYS: &str = "annotations attach blkio_config build cap_add cap_drop cgroup \
@@ -73,8 +73,8 @@ pub(super) struct Extractor<'a> {
     /// The folder that relative paths in it count from.
     pub(super) folder: &'a str,
     pub(super) variables: &'a Variables,
-    /// Bytes that variables have added so far.
-    pub(super) added: Cell<usize>,
+    /// Bytes of values that the project has copied so far.
+    pub(super) copied: Cell<usize>,
 }
 
 impl Extractor<'_> {
@@ -88,7 +88,7 @@ impl Extractor<'_> {
         };
         self.check(root)?;
         let mut layer = Layer::default();
-        self.collect_resets(root, &mut layer.resets);
+        collect_resets(root, &mut layer.resets);
         if let Some(services) = find(root, "services") {
             if services.value.is_null() {
                 return Ok(layer);
@@ -122,30 +122,6 @@ impl Extractor<'_> {
             self.expand(node)?;
         }
         Ok(())
-    }
-
-    fn collect_resets(&self, root: &Node, resets: &mut Vec<Reset>) {
-        let name = |pair: &Pair| pair.key.name().unwrap_or_default().to_owned();
-        let Some(services) = root.pair("services") else { return };
-        if takes_away(&services.value) {
-            resets.push(Reset::Services);
-            return;
-        }
-        for service in services.value.pairs().unwrap_or_default() {
-            if takes_away(&service.value) {
-                resets.push(Reset::Service(name(service)));
-                continue;
-            }
-            for attribute in service.value.pairs().unwrap_or_default() {
-                if takes_away(&attribute.value) {
-                    resets.push(Reset::Attribute(name(service), name(attribute)));
-                } else if attribute.key.name() == Some("environment") {
-                    let entries = attribute.value.pairs().unwrap_or_default();
-                    let taken = entries.iter().filter(|entry| takes_away(&entry.value));
-                    resets.extend(taken.map(|entry| Reset::Variable(name(service), name(entry))));
-                }
-            }
-        }
     }
 
     fn service(&self, pair: &Pair) -> Result<Service, Failure> {
@@ -224,7 +200,7 @@ impl Extractor<'_> {
             Some(Typed::Float(float)) => number(go_float(float)),
             Some(Typed::Text) => {
                 let expansion = self.expand(node)?;
-                sources = self.sources(&expansion, &variable, position, problems);
+                sources = self.sources(&expansion, &variable, position, problems)?;
                 Some(expansion.value)
             }
         };
@@ -253,7 +229,7 @@ impl Extractor<'_> {
         }
         let variable = String::from_utf8_lossy(name).into_owned();
         let position = self.value_of_item(node).unwrap_or(node.position);
-        let sources = self.sources(&expansion, &variable, position, problems);
+        let sources = self.sources(&expansion, &variable, position, problems)?;
         let value = equals.and_then(|at| text.get(at + 1..)).map(SecretValue::new);
         let position = if value.is_some() { position } else { node.position };
         Ok(Some(Entry { variable, value, place: self.place(position), sources, live: true }))
@@ -273,13 +249,15 @@ impl Extractor<'_> {
         entry: &str,
         position: Position,
         problems: &mut Vec<Problem>,
-    ) -> Vec<crate::domain::reading::Occurrence<SecretValue>> {
+    ) -> Result<Vec<Occurrence<SecretValue>>, Failure> {
         if expansion.lookups.iter().any(|lookup| lookup.blank) {
             problems.push(self.problem(position, BLANK));
         }
         let set = expansion.lookups.iter().filter(|lookup| lookup.source.is_some());
         let names: BTreeSet<&str> = set.map(|lookup| lookup.variable.as_str()).collect();
-        names.into_iter().flat_map(|name| self.variables.sources(name, entry)).collect()
+        let cost = names.iter().map(|name| self.variables.cost(name)).sum();
+        self.spend(cost, position)?;
+        Ok(names.into_iter().flat_map(|name| self.variables.sources(name, entry)).collect())
     }
 
     fn env_files(&self, node: &Node) -> Result<Vec<EnvFile>, Failure> {
@@ -289,6 +267,9 @@ impl Extractor<'_> {
             Value::Scalar(_) => std::slice::from_ref(node),
             Value::Mapping(_) => return Err(self.refuse(node.position, ENV_FILE)),
         };
+        if items.len() > MOST_ENV_FILES {
+            return Err(self.refuse(node.position, TOO_MANY_ENV_FILES));
+        }
         let mut files = Vec::with_capacity(items.len());
         for item in items.iter().filter(|item| !is_reset(item)) {
             let (path, mut required, mut raw) = match &item.value {
@@ -410,12 +391,16 @@ impl Extractor<'_> {
                 if written { self.lines.position(start + fault.offset) } else { node.position };
             self.refuse(position, fault.reason)
         })?;
-        let added = expansion.value.len().saturating_sub(text.len());
-        self.added.set(self.added.get().saturating_add(added));
-        if self.added.get() > MOST_ADDED {
-            return Err(self.refuse(node.position, TOO_LONG));
-        }
+        self.spend(expansion.value.len().saturating_sub(text.len()), node.position)?;
         Ok(expansion)
+    }
+
+    fn spend(&self, bytes: usize, position: Position) -> Result<(), Failure> {
+        self.copied.set(self.copied.get().saturating_add(bytes));
+        if self.copied.get() > MOST_COPIED {
+            return Err(self.refuse(position, TOO_LARGE));
+        }
+        Ok(())
     }
 
     fn place(&self, position: Position) -> Place {
@@ -447,4 +432,29 @@ fn is_reset(node: &Node) -> bool {
 /// Both tags take away what the files before say; `!override` then puts its own there.
 fn takes_away(node: &Node) -> bool {
     matches!(node.tag.as_deref(), Some("!reset" | "!override"))
+}
+
+/// What a document takes away from the documents before it.
+fn collect_resets(root: &Node, resets: &mut Vec<Reset>) {
+    let name = |pair: &Pair| pair.key.name().unwrap_or_default().to_owned();
+    let Some(services) = root.pair("services") else { return };
+    if takes_away(&services.value) {
+        resets.push(Reset::Services);
+        return;
+    }
+    for service in services.value.pairs().unwrap_or_default() {
+        if takes_away(&service.value) {
+            resets.push(Reset::Service(name(service)));
+            continue;
+        }
+        for attribute in service.value.pairs().unwrap_or_default() {
+            if takes_away(&attribute.value) {
+                resets.push(Reset::Attribute(name(service), name(attribute)));
+            } else if attribute.key.name() == Some("environment") {
+                let entries = attribute.value.pairs().unwrap_or_default();
+                let taken = entries.iter().filter(|entry| takes_away(&entry.value));
+                resets.extend(taken.map(|entry| Reset::Variable(name(service), name(entry))));
+            }
+        }
+    }
 }

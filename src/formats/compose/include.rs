@@ -51,6 +51,8 @@ impl Scope<'_> {
                 let bytes = reader.read(&path)?;
                 env_files.push((path, bytes));
             }
+            let from_files: usize = env_files.iter().map(|(_, bytes)| bytes.len()).sum();
+            reader.spend(self.variables.total_cost() + 2 * from_files)?;
             let mut variables = self.variables.clone();
             variables.add_env_files(&env_files)?;
             let scope = Scope { folder, variables: &variables, above: &above };

@@ -1,9 +1,13 @@
 //! Files to services: documents over each other, and the services they extend.
 
-use std::{cell::Cell, collections::BTreeMap, sync::Arc};
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
-    Failure, Files,
+    Failure, Files, MOST_COPIED, TOO_LARGE,
     discovery::Found,
     extract::Extractor,
     merge,
@@ -33,21 +37,23 @@ const TOO_DEEP: &str = "more than 50 services extend each other here";
 pub(super) struct Reader<'a> {
     files: &'a mut dyn Files,
     cache: BTreeMap<String, Arc<SecretValue>>,
-    absent: Vec<String>,
+    absent: BTreeSet<String>,
     parsed: usize,
+    /// Bytes of values that were copied.
+    copied: usize,
     pub(super) problems: Vec<Problem>,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(files: &'a mut dyn Files) -> Self {
         let cache = BTreeMap::new();
-        Self { files, cache, absent: Vec::new(), parsed: 0, problems: Vec::new() }
+        Self { files, cache, absent: BTreeSet::new(), parsed: 0, copied: 0, problems: Vec::new() }
     }
 
     pub(super) fn exists(&mut self, path: &str) -> bool {
         let exists = self.cache.contains_key(path) || self.files.exists(path);
-        if !exists && !self.absent.iter().any(|known| known == path) {
-            self.absent.push(path.to_owned());
+        if !exists {
+            self.absent.insert(path.to_owned());
         }
         exists
     }
@@ -65,9 +71,15 @@ impl<'a> Reader<'a> {
         Ok(bytes)
     }
 
+    /// Accounts for values that are about to be copied.
+    pub(super) fn spend(&mut self, bytes: usize) -> Result<(), Failure> {
+        self.copied = self.copied.saturating_add(bytes);
+        if self.copied > MOST_COPIED { Err(Failure::project(TOO_LARGE)) } else { Ok(()) }
+    }
+
     /// What was read, what was looked for, and what was noticed.
     pub(super) fn into_parts(self) -> (Vec<String>, Vec<String>, Vec<Problem>) {
-        (self.cache.into_keys().collect(), self.absent, self.problems)
+        (self.cache.into_keys().collect(), self.absent.into_iter().collect(), self.problems)
     }
 }
 
@@ -84,8 +96,8 @@ pub(super) fn project_name(reader: &mut Reader<'_>, found: &Found) -> String {
     for file in &found.files {
         let Ok(bytes) = reader.read(file) else { continue };
         let documents = yaml::parse(bytes.expose()).unwrap_or_default();
-        let named = documents.iter().filter_map(|document| document.root.get("name")?.name());
-        name = named.filter(|name| !name.is_empty()).last().map(str::to_owned).or(name);
+        let mut named = documents.iter().filter_map(|document| document.root.get("name")?.name());
+        name = named.rfind(|name| !name.is_empty()).map(str::to_owned).or(name);
     }
     let folder = found.folder.rsplit('/').next().unwrap_or_default();
     let name = name.unwrap_or_else(|| folder.to_ascii_lowercase());
@@ -121,7 +133,7 @@ impl Scope<'_> {
                 merge::merge(&mut services, own);
             }
         }
-        self.pass_through_lists(&mut services);
+        self.pass_through_lists(reader, &mut services)?;
         Ok(services)
     }
 
@@ -146,10 +158,12 @@ impl Scope<'_> {
             return Err(Failure::file(file, EMPTY));
         }
         let lines = Lines::of(bytes);
-        let added = Cell::new(0);
+        let copied = Cell::new(reader.copied);
         let variables = self.variables;
-        let extractor = Extractor { path: file, bytes, lines: &lines, folder, variables, added };
-        documents.iter().map(|document| extractor.layer(document)).collect()
+        let extractor = Extractor { path: file, bytes, lines: &lines, folder, variables, copied };
+        let layers = documents.iter().map(|document| extractor.layer(document)).collect();
+        reader.copied = extractor.copied.get();
+        layers
     }
 
     /// The services of one document, each over the one it extends.
@@ -178,9 +192,11 @@ impl Scope<'_> {
         file: &str,
         chain: &mut Vec<(String, String)>,
     ) -> Result<Service, Failure> {
-        let Some(service) = services.get(name).cloned() else {
+        let Some(service) = services.get(name) else {
             return Err(Failure::file(file, NO_BASE));
         };
+        reader.spend(service.cost())?;
+        let service = service.clone();
         let Some(extends) = service.extends.clone() else { return Ok(service) };
         let refuse = |reason| {
             let refusal = crate::formats::Refusal { position: extends.place.position, reason };
@@ -230,12 +246,17 @@ impl Scope<'_> {
 
     /// Compose resolves the names that lists pass through here, so those of an included file see
     /// the variables of that file's folder.
-    fn pass_through_lists(&self, services: &mut Services) {
+    fn pass_through_lists(
+        &self,
+        reader: &mut Reader<'_>,
+        services: &mut Services,
+    ) -> Result<(), Failure> {
         let blocks = services.values_mut().filter_map(|service| service.environment.as_mut());
         for entry in
             blocks.filter(|block| block.form == Form::List).flat_map(|block| &mut block.entries)
         {
-            entry.pass_through(self.variables);
+            entry.pass_through(reader, self.variables)?;
         }
+        Ok(())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     place::Place,
-    reading::{Occurrence, Problem},
+    reading::{Occurrence, Problem, Yield},
     secret::SecretValue,
 };
 
@@ -31,6 +31,22 @@ pub(super) struct Service {
     pub(super) runs: BTreeSet<&'static str>,
     /// About its `environment:`; told when the service is part of the answer.
     pub(super) problems: Vec<Problem>,
+}
+
+impl Service {
+    /// Bytes that a clone copies.
+    pub(super) fn cost(&self) -> usize {
+        let entries = self.environment.iter().flat_map(|block| &block.entries);
+        let values = entries.map(|entry| {
+            let sources = entry.sources.iter().map(|source| match &source.yields {
+                Yield::Value(value) => size_of::<Occurrence<SecretValue>>() + value.len(),
+                _ => size_of::<Occurrence<SecretValue>>(),
+            });
+            let value = entry.value.as_ref().map_or(0, SecretValue::len);
+            size_of::<Entry>() + value + sources.sum::<usize>()
+        });
+        values.sum::<usize>() + self.env_files.len() * size_of::<EnvFile>()
+    }
 }
 
 /// The `environment:` of a service.

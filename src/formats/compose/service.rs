@@ -64,14 +64,20 @@ fn is_active(service: &Model, profiles: &[String]) -> bool {
 
 impl Entry {
     /// Gives a name without a value the project's value, and says where that stands.
-    pub(super) fn pass_through(&mut self, variables: &Variables) {
+    pub(super) fn pass_through(
+        &mut self,
+        reader: &mut Reader<'_>,
+        variables: &Variables,
+    ) -> Result<(), Failure> {
         if self.value.is_some() {
-            return;
+            return Ok(());
         }
         if let Some(value) = variables.get(&self.variable) {
+            reader.spend(value.len() + variables.cost(&self.variable))?;
             self.value = Some(value.clone());
             self.sources = variables.sources(&self.variable, &self.variable);
         }
+        Ok(())
     }
 }
 
@@ -82,7 +88,7 @@ fn resolve(
 ) -> Result<Contents, Failure> {
     let mut entries = model.environment.map(|block: Block| block.entries).unwrap_or_default();
     for entry in &mut entries {
-        entry.pass_through(variables);
+        entry.pass_through(reader, variables)?;
     }
     let deciding: BTreeMap<String, usize> = entries
         .iter()
@@ -144,6 +150,8 @@ fn read_env_file(
         return Ok(Contents::default());
     }
     let bytes = reader.read(&file.path)?;
+    // Parsing copies it: the text, its values, and its expanded values once more.
+    reader.spend(4 * bytes.len())?;
     let dialect = if file.raw { Dialect::DockerRun } else { Dialect::Compose };
     let read = dotenv::parse(dialect, bytes.expose(), seen)
         .map_err(|refusal| Failure::in_file(&file.path, refusal))?;
@@ -156,6 +164,8 @@ fn read_env_file(
                 Some(value) => Yield::Value(value.clone()),
                 None => Yield::Unset,
             };
+            let value = seen.get(&found.variable).map_or(0, SecretValue::len);
+            reader.spend(value + variables.cost(&found.variable))?;
             sources = variables.sources(&found.variable, &found.variable);
         }
         found.place = found.place.in_file(path.as_str());

@@ -330,6 +330,24 @@ fn long_chains_of_extends_end() {
     assert!(resolved(&[("compose.yaml", compose.as_str())], &[]).is_err());
 }
 
+#[rstest]
+#[case::extended("  s{}: {image: x, extends: base}\n")]
+#[case::passed_through("  s{}: {image: x, environment: [BIG]}\n")]
+#[case::env_file("  s{}: {image: x, env_file: .env}\n")]
+#[case::explained("  s{}: {image: x, environment: [\"A=${BIG:+x}\"]}\n")]
+fn one_large_value_cannot_fill_the_memory(#[case] service: &str) {
+    let large = "x".repeat(200_000);
+    let services: String =
+        (0..2_000).map(|index| service.replace("{}", &index.to_string())).collect();
+    let compose = format!(
+        "services:\n  base:\n    image: x\n    environment:\n      LARGE: {large}\n{services}"
+    );
+    let env = format!("BIG={large}\n");
+    let files = [("compose.yaml", compose.as_str()), (".env", env.as_str())];
+    let failure = resolved(&files, &[]).unwrap_err();
+    assert!(matches!(failure, Failure::Refused { refusal, .. } if refusal.reason == TOO_LARGE));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_resolved_without_panic(compose: Vec<u8>, env: Vec<u8>) {

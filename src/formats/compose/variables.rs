@@ -31,6 +31,12 @@ struct Definition {
     value: SecretValue,
 }
 
+impl Definition {
+    fn cost(&self) -> usize {
+        size_of::<Self>() + self.value.len()
+    }
+}
+
 impl Variables {
     /// The shell's own.
     pub(super) fn of_shell(environment: &Environment) -> Self {
@@ -103,6 +109,19 @@ impl Variables {
     /// All of them.
     pub(super) const fn values(&self) -> &Environment {
         &self.values
+    }
+
+    /// Bytes that [`Variables::sources`] copies.
+    pub(super) fn cost(&self, name: &str) -> usize {
+        let definitions = self.definitions.get(name).map(Vec::as_slice).unwrap_or_default();
+        definitions.iter().map(Definition::cost).sum()
+    }
+
+    /// Bytes that a clone copies.
+    pub(super) fn total_cost(&self) -> usize {
+        let definitions = self.definitions.values().flatten();
+        self.values.values().map(SecretValue::len).sum::<usize>()
+            + definitions.map(Definition::cost).sum::<usize>()
     }
 
     /// Every place that defines a variable, told of the entry that takes its value from there.

@@ -17,6 +17,7 @@ pub(super) const TOO_MANY_NODES: &str =
     "this YAML has more than 100000 nodes when its aliases are followed";
 pub(super) const TOO_DEEP: &str = "this YAML is nested more than 100 levels deep";
 const NOT_UTF8: &str = "these bytes are not UTF-8 text, so this is no YAML";
+const NOT_PRINTABLE: &str = "a control or invisible character that YAML does not allow: remove it, or write it as an escape";
 const NOT_YAML: &str = "this is not valid YAML: check the indentation, quotes and colons here";
 const TAB: &str = "a tab cannot indent YAML: use spaces";
 const UNKNOWN_ANCHOR: &str = "this alias names an anchor that does not stand before it";
@@ -34,7 +35,12 @@ pub(super) fn compose(bytes: &[u8]) -> Result<Vec<Document>, Refusal> {
         reason: NOT_UTF8,
     })?;
     let body = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let offsets = Offsets::of(body, text.len() - body.len());
+    let before = text.len() - body.len();
+    if let Some((offset, _)) = body.char_indices().find(|(_, character)| !is_allowed(*character)) {
+        let position = Some(lines.position(before + offset));
+        return Err(Refusal { position, reason: NOT_PRINTABLE });
+    }
+    let offsets = Offsets::of(body, before);
     let mut composer = Composer { bytes, lines, offsets, ..Composer::empty() };
     let mut parser = Parser::new_from_str(body);
     while let Some(next) = parser.next_event() {
@@ -42,6 +48,13 @@ pub(super) fn compose(bytes: &[u8]) -> Result<Vec<Document>, Refusal> {
         composer.take(event, span.start, span.end)?;
     }
     Ok(composer.documents)
+}
+
+/// What may stand in YAML, as libyaml and go-yaml have it: no byte order mark but the first.
+const fn is_allowed(character: char) -> bool {
+    matches!(character,
+        '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{d7ff}'
+        | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
 /// Characters to bytes. The parser counts characters; every 64th is remembered.
