@@ -81,8 +81,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
         None if io::stdout().is_terminal() => dashboard::run(&arguments.run),
-        None => check::run(&arguments.run, &check::Options::default()),
-        Some(Command::Check { run, options }) => check::run(&run, &options),
+        None => check::run(&arguments.run, check::Options::default()),
+        Some(Command::Check { run, options }) => check::run(&run, options),
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Demo(options)) => demo::run(&options),

@@ -52,14 +52,14 @@ pub(super) enum FailOn {
 }
 
 /// Runs one pass over the user's inventory.
-pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &RunArguments, options: Options) -> Result<Exit, Failure> {
     let user = setting::user()?;
     let setup = setting::setup(arguments, &user)?;
     pass(setup, options)
 }
 
 /// Runs one pass over any setup, and reports it.
-pub(super) fn pass(setup: Setup, options: &Options) -> Result<Exit, Failure> {
+pub(super) fn pass(setup: Setup, options: Options) -> Result<Exit, Failure> {
     let mut line = ProgressLine::new();
     let snapshot = engine::check(setup, |picture| line.show(picture.progress))
         .map_err(|_| Failure::Message("error: The system gives no runtime".to_owned()))?;

@@ -50,7 +50,7 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     let setup = setup(&demo, &user, false)?;
     let _cleaner = Cleaner::on_signals(demo);
     let format = options.format.unwrap_or_default();
-    check::pass(setup, &check::Options { format, fail_on: FailOn::Error })
+    check::pass(setup, check::Options { format, fail_on: FailOn::Error })
 }
 
 /// The life of one of the sample's processes.
@@ -125,7 +125,6 @@ impl Cleaner {
         std::thread::spawn(move || {
             if let Ok(number) = wait_for_signal() {
                 drop(for_signals.lock().map(|mut demo| demo.take()));
-                #[expect(clippy::exit, reason = "the signal asked for it, and all is cleaned up")]
                 std::process::exit(i32::from(Exit::Signal(number).code()));
             }
         });

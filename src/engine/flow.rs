@@ -39,7 +39,7 @@ use crate::{
 };
 
 /// An answer of a key that is not alive is asked again after this long, whatever `probe_every` says.
-const NOT_ALIVE_AGAIN: Duration = Duration::from_secs(60);
+const NOT_ALIVE_AGAIN: Duration = Duration::from_mins(1);
 
 /// What arrives.
 pub(super) enum Event {
@@ -53,9 +53,9 @@ pub(super) enum Event {
     /// A provider answered.
     Answered {
         /// The question.
-        identity: ProbeIdentity,
+        identity: Box<ProbeIdentity>,
         /// The answer.
-        result: ProbeResult,
+        result: Box<ProbeResult>,
     },
     /// A round of questions is over.
     Asked {
@@ -231,8 +231,8 @@ impl Flow {
                 }
             }
             Event::Answered { identity, result } => {
-                self.asking.remove(&identity);
-                self.answers.insert(identity, Answer { result, due: false });
+                self.asking.remove(&*identity);
+                self.answers.insert(*identity, Answer { result: *result, due: false });
                 self.progress.done += 1;
             }
             Event::Asked { counts } => {
@@ -331,8 +331,8 @@ impl Flow {
         tokio::spawn(async move {
             let answers = inbox.clone();
             let on_result = move |index: usize, result| {
-                let identity = identities[index].clone();
-                let _ = answers.send(Event::Answered { identity, result });
+                let identity = Box::new(identities[index].clone());
+                let _ = answers.send(Event::Answered { identity, result: Box::new(result) });
             };
             let counts = prober.run(plans, on_result, cancel).await;
             let _ = inbox.send(Event::Asked { counts });
@@ -454,16 +454,10 @@ impl Flow {
         match plan(&self.setup, credential, reading) {
             Err(reason) => unasked(reason),
             Ok(identity) => match self.answers.get(&identity) {
-                Some(answer) => self.for_models(answer.result.clone(), credential),
+                Some(answer) => for_models(answer.result.clone(), credential),
                 None => unasked(ProbeReason::Pending),
             },
         }
-    }
-
-    /// One answer may serve credentials that need different models; a row names its own only.
-    fn for_models(&self, mut result: ProbeResult, credential: &CredentialFacts) -> ProbeResult {
-        result.missing_models.retain(|model| credential.models.contains(model));
-        result
     }
 
     fn credential(&self, reading: &Reading<Key>) -> Option<&CredentialFacts> {
@@ -580,6 +574,12 @@ impl Flow {
         );
         layers::unread(layer, &wanted(&self.setup, layer, &self.credentials), &why)
     }
+}
+
+/// One answer may serve credentials that need different models; a row names its own only.
+fn for_models(mut result: ProbeResult, credential: &CredentialFacts) -> ProbeResult {
+    result.missing_models.retain(|model| credential.models.contains(model));
+    result
 }
 
 /// Old answers are asked again: sooner when the key is not alive, and not before a host that asked

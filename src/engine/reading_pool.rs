@@ -94,7 +94,7 @@ fn work<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Condvar, Mutex};
 
     use super::*;
 
@@ -121,8 +121,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_stuck_costs_its_own_row_only() {
-        let gate = Arc::new(Mutex::new(()));
-        let held = gate.lock().unwrap();
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let inner = Arc::clone(&gate);
         let (sender, mut results) = mpsc::unbounded_channel();
         read_all(
@@ -130,7 +129,8 @@ mod tests {
             Duration::from_millis(100),
             move |index| {
                 if index < MOST_THREADS {
-                    drop(inner.lock());
+                    let closed = inner.0.lock().unwrap();
+                    drop(inner.1.wait_while(closed, |open| !*open));
                 }
             },
             move |index, read| {
@@ -144,7 +144,8 @@ mod tests {
             timed_out += usize::from(late);
             seen += 1;
         }
-        drop(held);
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
         assert_eq!(seen, 40);
         assert!(timed_out > 0);
     }

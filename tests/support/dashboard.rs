@@ -36,7 +36,7 @@ use stalekey::{
 
 /// The moment at which every picture is looked at.
 pub(crate) fn now() -> Timestamp {
-    "2026-03-14T03:00:00Z".parse().unwrap()
+    "2026-03-14T03:00:00Z".parse().expect("a time")
 }
 
 pub(crate) fn ago(seconds: i64) -> Timestamp {
@@ -388,7 +388,7 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
             Ok(chord) => effects.extend(update(model, Message::Key(chord.event()))),
             Err(_) => {
                 for character in word.chars() {
-                    let chord: KeyChord = character.to_string().parse().unwrap();
+                    let chord: KeyChord = character.to_string().parse().expect("a chord");
                     effects.extend(update(model, Message::Key(chord.event())));
                 }
             }
@@ -399,8 +399,8 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 
 /// What is on screen, with its styles.
 pub(crate) fn buffer(model: &Model, width: u16, height: u16) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| view(model, frame)).unwrap();
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
+    terminal.draw(|frame| view(model, frame)).expect("a frame");
     terminal.backend().buffer().clone()
 }
 
