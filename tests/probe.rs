@@ -306,9 +306,9 @@ async fn nothing_of_an_echoed_key_is_kept() {
 }
 
 #[rstest]
-#[case::zero_width(format!("{}\u{200b}", key(1)), ProbeReason::DamagedValue)]
-#[case::newline(format!("{}\n", key(1)), ProbeReason::DamagedValue)]
-#[case::space(format!(" {}", key(1)), ProbeReason::DamagedValue)]
+#[case::zero_width(format!("{}\u{200b}", key(1)), ProbeReason::UnsendableBytes)]
+#[case::newline(format!("{}\n", key(1)), ProbeReason::UnsendableBytes)]
+#[case::space(format!(" {}", key(1)), ProbeReason::UnsendableBytes)]
 #[case::other(format!("sk-ant-api03-{}AA", "c".repeat(93)), ProbeReason::OtherProvidersKey)]
 #[tokio::test]
 async fn what_must_not_be_sent_is_not(#[case] value: String, #[case] reason: ProbeReason) {
