@@ -512,7 +512,8 @@ impl Flow {
         let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
         let proxies =
             proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));
-        let roots = roots_from_environment().filter(|_| !endpoints.is_empty());
+        let encrypted = endpoints.iter().any(|endpoint| !endpoint.is_plain());
+        let roots = roots_from_environment().filter(|_| encrypted);
         let roots = roots.map(|path| format!("certificates are checked against {path}"));
         proxies.chain(roots).collect()
     }
