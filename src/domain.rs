@@ -15,6 +15,7 @@ pub mod layer;
 pub mod mask;
 pub mod outcome;
 pub mod place;
+pub mod query;
 pub mod reading;
 pub mod secret;
 pub mod snapshot;
