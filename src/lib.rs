@@ -38,3 +38,4 @@
 pub mod domain;
 pub mod formats;
 pub mod strict_toml;
+pub mod tui;
