@@ -288,6 +288,9 @@ impl Host for System {
     async fn suspend(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         {
+            // Dropping the event stream leaves a wake-up behind. Read together with a key it would
+            // hide that key (the source reports an edge only once), so it is taken away now.
+            let _ = crossterm::event::poll(Duration::ZERO);
             self.guard.yield_terminal()?;
             self.signals.stop().await;
             self.guard.enter_again()?;
