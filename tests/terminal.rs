@@ -145,6 +145,19 @@ fn a_key_leaves_and_the_terminal_is_as_before() {
     terminal.assert_given_back();
 }
 
+/// Once only the first key was taken: the stream had been given a waker that wakes nobody.
+#[test]
+fn keys_are_taken_one_after_another() {
+    let mut terminal = Terminal::start("dashboard");
+    terminal.wait_for("api workers (pid 4182)");
+    for (keys, text) in [("/", "11 of 11"), ("~", "0 of 11"), ("\x7f", "11 of 11"), ("\r", "filter")] {
+        terminal.send(keys);
+        terminal.wait_for(text);
+    }
+    terminal.send("q");
+    terminal.wait_for("left by a key");
+}
+
 #[test]
 fn a_signal_leaves_and_the_terminal_is_as_before() {
     for signal in [Signal::TERM, Signal::HUP, Signal::INT, Signal::QUIT] {
