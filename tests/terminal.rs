@@ -150,7 +150,9 @@ fn a_key_leaves_and_the_terminal_is_as_before() {
 fn keys_are_taken_one_after_another() {
     let mut terminal = Terminal::start("dashboard");
     terminal.wait_for("api workers (pid 4182)");
-    for (keys, text) in [("/", "11 of 11"), ("~", "1 of 11"), ("\x7f", "11 of 11"), ("\r", "filter")] {
+    for (keys, text) in
+        [("/", "11 of 11"), ("~", "1 of 11"), ("\x7f", "11 of 11"), ("\r", "filter")]
+    {
         terminal.send(keys);
         terminal.wait_for(text);
     }
