@@ -4,6 +4,7 @@
 //! nothing is left to do; the dashboard's thread drives it until the dashboard goes away. Secrets
 //! end here: what is published is a secret-free [`Snapshot`].
 
+mod facts;
 mod flow;
 mod intern;
 mod live;
