@@ -20,7 +20,9 @@ use crate::{
 pub(super) struct Interner {
     fingerprint_key: FingerprintKey,
     catalogue: Arc<Catalogue>,
-    keys: HashMap<(Fingerprint, Option<String>), Key>,
+    /// By value, and by the provider it is assigned to: thousands of layers hold a handful of
+    /// values, and hashing a value is far cheaper than its fingerprint.
+    keys: HashMap<SecretValue, Vec<(Option<String>, Key)>>,
     secrets: HashMap<Fingerprint, SecretValue>,
     tags: HashMap<Fingerprint, String>,
 }
@@ -38,14 +40,14 @@ impl Interner {
 
     /// The key of a value that is assigned to a provider, or to none.
     pub(super) fn intern(&mut self, secret: SecretValue, provider: Option<&str>) -> Key {
-        let fingerprint = self.fingerprint_key.fingerprint(&secret);
-        let id = (fingerprint, provider.map(str::to_owned));
-        if let Some(key) = self.keys.get(&id) {
+        let known = self.keys.get(&secret).into_iter().flatten();
+        if let Some((_, key)) = known.clone().find(|(id, _)| id.as_deref() == provider) {
             return key.clone();
         }
+        let fingerprint = self.fingerprint_key.fingerprint(&secret);
         let key = self.describe(&secret, fingerprint, provider);
-        self.secrets.insert(fingerprint, secret);
-        self.keys.insert(id, key.clone());
+        self.secrets.insert(fingerprint, secret.clone());
+        self.keys.entry(secret).or_default().push((provider.map(str::to_owned), key.clone()));
         key
     }
 
@@ -56,7 +58,7 @@ impl Interner {
 
     /// Forgets every value that no layer holds any more.
     pub(super) fn keep_only(&mut self, held: impl Fn(Fingerprint) -> bool) {
-        self.keys.retain(|(fingerprint, _), _| held(*fingerprint));
+        self.keys.retain(|_, keys| keys.iter().any(|(_, key)| held(key.fingerprint)));
         self.secrets.retain(|fingerprint, _| held(*fingerprint));
     }
 
