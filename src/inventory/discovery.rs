@@ -116,7 +116,7 @@ fn find_among(
         (None, Some(place)) if named => {
             let by = if flag.is_some() { "--config" } else { VARIABLE };
             Err(Refusal::new(place, format!("{by} names this inventory, and it is not there"))
-                .help("name another one, or make one with `stalekey init`"))
+                .help("name another one; config.example.toml is one to begin with"))
         }
         (found, _) => Ok(found.cloned()),
     }
