@@ -80,15 +80,41 @@ fn what_is_no_file_of_a_layer_is_named(#[case] make: fn(&Path), #[case] says: &s
 #[rstest]
 #[case::dotenv(KINDS[0], "missing")]
 #[case::shell_file(KINDS[1], "missing")]
-#[case::compose(KINDS[2], "unreadable")]
+#[case::compose(KINDS[2], "missing")]
 #[case::ci(KINDS[3], "missing")]
+#[case::no_compose_file_at_all("kind = \"compose\"\nfolder = \"home\"\n", "unreadable")]
+#[case::included("kind = \"compose\"\nfiles = [\"include.yaml\"]\n", "unreadable")]
 fn a_file_that_is_not_there_is_said_to_be_missing(#[case] kind: &str, #[case] verdict: &str) {
     let context = TestContext::new();
+    context.write("include.yaml", "include: [other/bad]\nservices: {}\n");
     let report = beside_good_ones(&context, kind);
     let row = report.row("bad");
     assert_eq!(row["verdict"], verdict, "{row:#}");
-    assert!(row["reason"].as_str().unwrap().contains("not exist"), "{row:#}");
-    assert_eq!(row["location"]["path"], "bad", "{row:#}");
+    if verdict == "missing" {
+        assert!(row["reason"].as_str().unwrap().contains("not exist"), "{row:#}");
+        assert_eq!(row["location"]["path"], "bad", "{row:#}");
+    }
+}
+
+/// What a compose file names is opened with the same care.
+#[rstest]
+#[case::fifo(pipe, "it is a FIFO")]
+#[case::device(|path: &Path| symlink("/dev/zero", path).unwrap(), "it is a device")]
+#[case::loop_of_links(|path: &Path| symlink(path, path).unwrap(), "links go in a circle")]
+fn what_a_compose_file_names_is_named(#[case] make: fn(&Path), #[case] says: &str) {
+    let context = TestContext::new();
+    make(&context.path("bad.env"));
+    context.write("env.yaml", "services: {api: {image: a, env_file: bad.env}}\n");
+    context.write("include.yaml", "include: [bad.env]\nservices: {}\n");
+    for file in ["env.yaml", "include.yaml"] {
+        let kind = format!("kind = \"compose\"\nfiles = [\"{file}\"]\n");
+        let report = beside_good_ones(&context, &kind);
+        let row = report.row("bad");
+        assert_eq!(row["state"], "unreadable", "{row:#}");
+        assert!(row["reason"].as_str().unwrap().contains(says), "{row:#}");
+        let told = report.0["diagnoses"][0]["message"].as_str().unwrap();
+        assert!(told.contains("(bad.env"), "{told}");
+    }
 }
 
 /// An alias bomb: ten levels of nine references each.
@@ -96,7 +122,7 @@ fn bomb() -> String {
     let mut text = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for (from, to) in "abcdefgh".chars().zip("bcdefghi".chars()) {
         let nine = vec![format!("*{from}"); 9].join(", ");
-        writeln!(text, "{to}: &{to} [{nine}]").unwrap();
+        writeln!(text, "{to}: &{to} [{nine}]").expect("memory");
     }
     text + "services: {api: {environment: *i}}\n"
 }
@@ -147,15 +173,22 @@ fn what_may_not_be_read_is_not_missing() {
     let key = context.key("good");
     context.write("good.env", format!("OPENAI_API_KEY={key}\n"));
     permit(&context.write("secret.env", "OPENAI_API_KEY=x\n"), 0o000);
-    context.inventory(&(dotenv("good.env") + &dotenv("secret.env")));
+    context.write("locked/compose.yaml", "services: {}\n");
+    permit(&context.path("locked"), 0o000);
+    let locked = layer("locked", "kind = \"compose\"\nfiles = [\"locked/compose.yaml\"]\n");
+    context.inventory(&(dotenv("good.env") + &dotenv("secret.env") + &locked));
     let arguments = ["check", "--offline", "--format", "json"];
     let Some(command) = context.command_without_rights(&arguments) else { return };
     let report = context.finish(command, "").json();
-    assert_eq!(verdicts(&report), [("good.env", "current"), ("secret.env", "unreadable")]);
-    let row = report.row("secret.env");
-    assert_eq!(row["diagnoses"], serde_json::json!(["SK502"]));
-    assert!(row["reason"].as_str().unwrap().contains("permission"), "{row:#}");
+    let verdict = ["current", "unreadable", "unreadable"];
+    let expected: Vec<_> = ["good.env", "secret.env", "locked"].into_iter().zip(verdict).collect();
+    assert_eq!(verdicts(&report), expected);
+    for row in &report.rows()[1..] {
+        assert_eq!(row["diagnoses"], serde_json::json!(["SK502"]));
+        assert!(row["reason"].as_str().unwrap().contains("permission"), "{row:#}");
+    }
     permit(&context.path("stalekey.toml"), 0o000);
+    permit(&context.path("locked"), 0o700);
     let command = context.command_without_rights(&arguments).expect("as before");
     let run = context.finish(command, "");
     assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""));
@@ -223,7 +256,7 @@ fn all_mistakes_of_an_inventory_are_told_at_once() {
 #[case::giant(|path: &Path| File::create(path).unwrap().set_len(GIANT).unwrap(), "larger than")]
 #[case::binary(|path: &Path| fs::write(path, b"version = \xff").unwrap(), "line 1, column 11")]
 #[case::no_toml(|path: &Path| fs::write(path, "{").unwrap(), "stalekey.toml:1:1")]
-#[case::empty(|path: &Path| fs::write(path, "").unwrap(), "version = 1")]
+#[case::empty(|path: &Path| fs::write(path, "").unwrap(), "missing field `version`")]
 fn an_inventory_that_is_none_is_refused(#[case] make: fn(&Path), #[case] says: &str) {
     let context = TestContext::new();
     make(&context.path("stalekey.toml"));

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeSet,
     io::{self, Read as _},
+    process::Stdio,
 };
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -16,11 +17,14 @@ mod contract;
 mod inventory;
 #[path = "support/provider.rs"]
 mod provider;
+#[path = "support/wait.rs"]
+mod wait;
 
 use context::{Report, TestContext, permit};
 use contract::{validate, verdicts};
 use inventory::{dotenv, layer};
 use provider::Provider;
+use wait::until;
 
 /// A rotation: `new.env` and `old.env`; the provider accepts the new key only.
 fn rotated() -> (TestContext, Provider) {
@@ -238,11 +242,11 @@ fn a_closed_pipe_is_no_error(#[case] arguments: &[&str]) {
     let (context, _) = rotated();
     let (reader, writer) = io::pipe().unwrap();
     let mut command = context.command(arguments);
-    command.stdout(writer);
     drop(reader);
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(0));
-    assert_eq!(output.stderr, b"");
+    let mut child = command.stdout(writer).stderr(Stdio::piped()).spawn().unwrap();
+    let status = until("it ends", || child.try_wait().unwrap());
+    let complaint = io::read_to_string(child.stderr.take().unwrap()).unwrap();
+    assert_eq!((status.code(), complaint.as_str()), (Some(0), ""));
 }
 
 #[test]
@@ -357,11 +361,12 @@ fn the_expected_key_can_be_named(#[case] way: &str, #[case] by: &str) {
     let provider = Provider::accepting(&[&new, &old]);
     let before = check(&context, &provider, &[]);
     let fingerprint = before.row("old.env")["key"]["fingerprint"].as_str().unwrap().to_owned();
-    let short = fingerprint.rsplit(':').next().and_then(|text| text.get(..10)).unwrap();
+    let characters = fingerprint.rsplit(':').next().unwrap();
+    let (first, rest) = characters.split_at(5);
     let named = match way {
         "last4" => format!("last4 = \"{}\"", old.get(old.len() - 4..).unwrap()),
         "fingerprint" => format!("fingerprint = \"{fingerprint}\""),
-        "shown" => format!("fingerprint = \"{}-{}\"", &short[..5], &short[5..]),
+        "shown" => format!("fingerprint = \"{first}-{}\"", rest.get(..5).unwrap()),
         _ => "reference = \"old.env\"".to_owned(),
     };
     let layers = dotenv("new.env") + &dotenv("old.env");

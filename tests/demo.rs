@@ -106,22 +106,22 @@ fn killed_without_warning_it_leaves_no_process_behind() {
 fn a_kept_sample_is_an_inventory_like_any_other() {
     let context = TestContext::new();
     let fresh = context.run(&["demo", "--format", "json"]).json();
-    let mut command = context.command(&["demo", "--keep", "sample"]);
+    let mut command = context.command(&["demo", "--keep", "my sample"]);
     let mut demo = Running(command.stdout(Stdio::piped()).spawn().unwrap());
     let mut words = BufReader::new(demo.0.stdout.take().unwrap());
     let mut shown = String::new();
     while !shown.contains("Ctrl-C") {
         assert_ne!(words.read_line(&mut shown).unwrap(), 0, "{shown}");
     }
-    assert!(shown.contains("stalekey --config sample/stalekey.toml"), "{shown}");
+    assert!(shown.contains("stalekey --config 'my sample/stalekey.toml'"), "{shown}");
     // Nobody else may read or change the sample's files.
-    permit(&context.path("sample"), 0o700);
-    let file = fs::read_to_string(context.path("sample/services/api/.env")).unwrap();
+    permit(&context.path("my sample"), 0o700);
+    let file = fs::read_to_string(context.path("my sample/services/api/.env")).unwrap();
     for key in file.lines().filter_map(|line| line.split_once('=')).map(|(_, key)| key) {
         context.must_not_show(key);
     }
 
-    let arguments = ["check", "--config", "sample/stalekey.toml", "--format", "json"];
+    let arguments = ["check", "--config", "my sample/stalekey.toml", "--format", "json"];
     let beside = context.run(&arguments).json();
     validate(&beside);
     assert_eq!(verdicts(&beside), verdicts(&fresh));
@@ -132,7 +132,7 @@ fn a_kept_sample_is_an_inventory_like_any_other() {
     assert_eq!(demo.end(), Some(0));
     assert!(!started.iter().any(|pid| is_sample(*pid)), "its processes are gone");
     words.read_to_string(&mut shown).unwrap();
-    assert!(context.path("sample/stalekey.toml").exists(), "its files stay");
+    assert!(context.path("my sample/stalekey.toml").exists(), "its files stay");
     let after: Report = context.run(&arguments).json();
     assert_eq!(after.row("api process")["verdict"], "unproven", "it runs no more");
 }
@@ -153,18 +153,18 @@ struct Running(Child);
 impl Running {
     /// Its children that live on as processes of the sample.
     fn processes(&self) -> Vec<u64> {
-        let all = fs::read_dir("/proc").unwrap().flatten();
+        let all = fs::read_dir("/proc").expect("processes").flatten();
         let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<u64>().ok());
         pids.filter(|pid| is_sample(*pid) && parent(*pid) == Some(u64::from(self.0.id()))).collect()
     }
 
     fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.0), signal).unwrap();
+        kill_process(Pid::from_child(&self.0), signal).expect("it runs");
     }
 
     /// Its exit code, once it has ended.
     fn end(&mut self) -> Option<i32> {
-        until("it ends", || self.0.try_wait().unwrap()).code()
+        until("it ends", || self.0.try_wait().expect("our child")).code()
     }
 }
 
@@ -187,18 +187,18 @@ fn parent(pid: u64) -> Option<u64> {
 
 /// What lies in the temporary folder.
 fn leftovers(context: &TestContext) -> Vec<PathBuf> {
-    let all = fs::read_dir(context.path("temporary")).unwrap().flatten();
+    let all = fs::read_dir(context.path("temporary")).expect("our folder").flatten();
     all.map(|entry| entry.path()).collect()
 }
 
 /// A pipe that nobody empties: whoever writes to it waits.
 fn full_pipe() -> (io::PipeReader, PipeWriter) {
     use rustix::fs::{OFlags, fcntl_setfl};
-    let (reader, mut writer) = io::pipe().unwrap();
-    fcntl_setfl(&writer, OFlags::NONBLOCK).unwrap();
+    let (reader, mut writer) = io::pipe().expect("a pipe");
+    fcntl_setfl(&writer, OFlags::NONBLOCK).expect("a mode");
     for size in [4096, 1] {
         while writer.write(&vec![b'.'; size]).is_ok() {}
     }
-    fcntl_setfl(&writer, OFlags::empty()).unwrap();
+    fcntl_setfl(&writer, OFlags::empty()).expect("a mode");
     (reader, writer)
 }

@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     demo::{Demo, wait_until_parent_ends},
-    domain::{fingerprint::FingerprintKey, inert::inert},
+    domain::{
+        fingerprint::FingerprintKey,
+        inert::{inert, quoted},
+    },
     engine::{Setup, TourGuide},
     formats::Environment,
     inventory,
@@ -104,7 +107,7 @@ fn keep(folder: &Path) -> Result<Exit, Failure> {
         "The sample environment is in {folder}.\nRun beside it:\n\n  stalekey --config {path}\n\n\
          Its provider and processes run until Ctrl-C; the files stay.",
         folder = inert(&folder.to_string_lossy()),
-        path = inert(&path.to_string_lossy()),
+        path = quoted(&inert(&path.to_string_lossy())),
     )?;
     out.flush()?;
     drop(out);
@@ -141,9 +144,9 @@ impl Cleaner {
     /// Keeps what `make` makes. A signal that comes meanwhile waits until it is made.
     fn hold<T>(&self, make: impl FnOnce() -> Result<(Demo, T), Failure>) -> Result<T, Failure> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (demo, made) = make()?;
+        let (demo, result) = make()?;
         *held = Some(demo);
-        Ok(made)
+        Ok(result)
     }
 
     /// Whoever comes second waits until the first is done: nobody leaves before all is removed.
