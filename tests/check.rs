@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs::File,
     io::{self, Read as _},
     process::Stdio,
 };
@@ -250,6 +251,20 @@ fn a_closed_pipe_is_no_error(#[case] arguments: &[&str]) {
 }
 
 #[test]
+fn a_full_disk_is_an_error() {
+    let (context, _) = rotated();
+    for arguments in [&["check", "--offline"][..], &["explain"], &["schema"]] {
+        let mut command = context.command(arguments);
+        command.stdout(File::options().write(true).open("/dev/full").unwrap());
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let status = until("it ends", || child.try_wait().unwrap());
+        let complaint = io::read_to_string(child.stderr.take().unwrap()).unwrap();
+        assert_eq!(status.code(), Some(2), "{arguments:?}: {complaint}");
+        assert!(complaint.contains("could not be written"), "{complaint}");
+    }
+}
+
+#[test]
 fn without_an_inventory_it_says_where_it_looked() {
     let context = TestContext::new();
     for arguments in [&[][..], &["check"], &["check", "--format", "json"]] {
@@ -404,4 +419,54 @@ fn a_chain_names_the_first_link_that_broke() {
     };
     let expected = [chain(&[0, 1, 2, 3], Some(2)), chain(&[0, 4], None)];
     assert_eq!(report.0["chains"], serde_json::Value::from(expected.to_vec()));
+}
+
+#[test]
+fn the_shell_is_a_layer_that_shadows_files() {
+    let (context, provider) = rotated();
+    let (new, old) = (context.key("new"), context.key("old"));
+    let context = context.with("OPENAI_API_KEY", &old);
+    let file = dotenv("new.env") + "source = \"my shell\"\n";
+    context.inventory(&(layer("my shell", "kind = \"shell\"\n") + &file));
+    let report = check(&context, &provider, &[]);
+    assert_eq!(verdicts(&report), [("my shell", "stale"), ("new.env", "current")]);
+    let row = report.row("my shell");
+    assert_eq!((&row["rank"], &row["location"]), (&"configured".into(), &serde_json::Value::Null));
+    assert!(row["diagnoses"].as_array().unwrap().contains(&"SK101".into()), "{report:#?}");
+
+    let context = context.with("OPENAI_API_KEY", &new);
+    let report = check(&context, &provider, &[]);
+    assert_eq!(verdicts(&report), [("my shell", "current"), ("new.env", "current")]);
+}
+
+/// A file that is read never decides where a key goes (SECURITY T1).
+#[test]
+fn a_base_url_in_a_layer_is_shown_and_never_contacted() {
+    let (context, provider) = rotated();
+    let elsewhere = Provider::accepting(&[]);
+    let new = context.key("new");
+    let text = format!("OPENAI_API_KEY={new}\nOPENAI_BASE_URL={}\n", elsewhere.endpoint());
+    context.write("old.env", text);
+    let report = check(&context, &provider, &[]);
+    assert_eq!(elsewhere.asked().len(), 0);
+    let row = report.row("old.env");
+    assert_eq!(row["probe"]["outcome"], "not_probed", "nobody allowed to ask there");
+    assert_eq!(row["diagnoses"], serde_json::json!(["SK401"]));
+    assert_eq!(report.row("new.env")["verdict"], "current");
+}
+
+/// What stays on this machine passes through no proxy (SECURITY H2).
+#[test]
+fn loopback_goes_through_no_proxy() {
+    let (mut context, provider) = rotated();
+    let proxy = Provider::accepting(&[]);
+    let address = proxy.endpoint();
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+    {
+        context = context.with(name, address.trim_end_matches("/v1"));
+    }
+    let report = check(&context, &provider, &[]);
+    assert_eq!(verdicts(&report), [("new.env", "current"), ("old.env", "stale")]);
+    assert_eq!(proxy.asked().len(), 0);
+    assert_eq!(report.0["notices"], serde_json::json!([]));
 }
