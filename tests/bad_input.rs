@@ -292,3 +292,53 @@ fn an_inventory_that_others_can_write_is_refused(
         assert!(run.stderr.contains(says) && run.stderr.contains("chmod o-w"), "{run:?}");
     }
 }
+
+/// Names in files reach the screen as visible text only (SECURITY S1).
+#[test]
+fn foreign_text_cannot_drive_a_terminal() {
+    let context = TestContext::new();
+    let key = context.key("good");
+    let service = "\\e]52;c;eA==\\a\\e[2J\\u202E";
+    context.write(
+        "compose.yaml",
+        format!(
+            "services: {{\"{service}\": {{image: a, environment: {{OPENAI_API_KEY: {key}}}}}}}\n"
+        ),
+    );
+    context.write("near.env", format!("OPENAI_API_KEY\u{202e}={key}\nOPENAI_APIKEY\u{1b}[2J=1\n"));
+    context.write("base.env", format!("OPENAI_API_KEY={key}\nOPENAI_BASE_URL=http://\u{1b}[2Jx\n"));
+    let escape = "path = \"gone\\u001b[2J\\u0007.env\"\n";
+    context.inventory(
+        &[
+            layer("compose", "kind = \"compose\"\n"),
+            dotenv("near.env"),
+            dotenv("base.env"),
+            layer("gone", &format!("kind = \"dotenv\"\n{escape}restart = \"a\\u001b[2Jb\"\n")),
+        ]
+        .concat(),
+    );
+    let table = context.run(&["check", "--offline"]);
+    let report = context.run(&["check", "--offline", "--format", "json"]);
+    assert_eq!(report.json().rows().len(), 4);
+    let texts = texts(&report.json().0);
+    assert!(texts.iter().any(|text| text.contains("\\u{1b}]52")), "visible: {:#}", report.stdout);
+    for text in texts.iter().chain([&table.stdout, &table.stderr]) {
+        let drives = |character: char| {
+            character.is_control() && character != '\n' || character == '\u{202e}'
+        };
+        assert!(!text.contains(drives), "{text:?}");
+    }
+}
+
+/// Every text in a JSON value.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(values) => values.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| [vec![name.clone()], texts(value)].concat())
+            .collect(),
+        _ => vec![],
+    }
+}
