@@ -12,6 +12,7 @@ use crate::domain::{
     fingerprint::Fingerprint,
     layer::LayerKind,
     outcome::Outcome,
+    place::Place,
     snapshot::Row,
     verdict::Verdict,
 };
@@ -173,6 +174,13 @@ pub(super) fn edit_place(row: &Row) -> Option<String> {
         Some(at) => format!("{path}:{}", at.line),
         None => path.to_owned(),
     })
+}
+
+/// A place in brackets, with a space before it; nothing for a layer that is no file.
+pub(super) fn in_brackets(place: Option<&Place>) -> String {
+    place
+        .filter(|place| place.path.is_some() || place.position.is_some())
+        .map_or_else(String::new, |place| format!(" ({place})"))
 }
 
 /// What a person does to give a row the expected value by hand.

@@ -1,6 +1,9 @@
 //! Reading failed; "unreadable" is never "absent" (SECURITY R6).
 
-use super::{Finding, Fix, Scene, Severity, scene::name};
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{in_brackets, name},
+};
 use crate::domain::reading::{State, Unreadable, UnreadableKind};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
@@ -13,11 +16,15 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             _ => None,
         })
         .map(|(index, row, why)| {
-            let place = why.place.as_ref().or(row.place.as_ref());
-            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            let place = in_brackets(why.place.as_ref().or(row.place.as_ref()));
+            // Its consumer fails as well; everything else only keeps stalekey from judging.
+            let severity = match why.kind {
+                UnreadableKind::Refused => Severity::Error,
+                _ => Severity::Warning,
+            };
             Finding {
                 code: "SK501",
-                severity: Severity::Error,
+                severity,
                 message: format!("{} could not be read{place}: {}.", name(row), why.detail),
                 rows: vec![index],
                 restart_helps: None,

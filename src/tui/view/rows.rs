@@ -295,7 +295,13 @@ fn heading(model: &Model, group: usize, room: usize) -> Line<'static> {
         ));
     }
     let problems = parts::problems(rows().map(|row| row.verdict));
-    if problems.is_empty() {
+    if !model.query.filter.is_empty() {
+        // A filter may hide what is wrong: nothing is said of the whole group.
+        if model.grouping == Grouping::Environment {
+            let shown = count(group.rows.len(), "row");
+            spans.push(Span::styled(format!("   {shown} shown"), model.styles.dim));
+        }
+    } else if problems.is_empty() {
         spans.push(Span::styled("   all current", model.styles.ok));
     }
     for (verdict, count) in problems {
