@@ -111,9 +111,15 @@ impl Arguments {
         })
     }
 
-    /// The command line as data, for completions.
+    /// The command line as people see it, for completions: hidden commands are no part of it.
     pub(super) fn definition() -> clap::Command {
-        Self::command()
+        let whole = Self::command();
+        let shown = whole.get_subcommands().filter(|command| !command.is_hide_set());
+        clap::Command::new("stalekey")
+            .version(env!("CARGO_PKG_VERSION"))
+            .args_conflicts_with_subcommands(true)
+            .args(whole.get_arguments())
+            .subcommands(shown)
     }
 }
 

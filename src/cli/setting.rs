@@ -148,19 +148,26 @@ pub(super) fn shell_environment() -> Environment {
 fn check_names(arguments: &RunArguments, inventory: &Inventory) -> Result<(), Failure> {
     let environments: Vec<&str> =
         inventory.environments.iter().map(|environment| environment.name.as_str()).collect();
-    let credentials: Vec<&str> =
-        inventory.credentials.iter().map(|credential| credential.id.as_str()).collect();
+    let credentials = credential_names(inventory);
     let unknown = |what: &str, given: &[String], known: &[&str]| {
         given.iter().find(|name| !known.contains(&name.as_str())).map(|_| {
             Failure::Message(format!(
                 "error: The inventory has no such {what}\n\nhint: it has {}",
-                known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                quoted(known)
             ))
         })
     };
     unknown("environment", &arguments.environment, &environments)
         .or_else(|| unknown("credential", &arguments.credential, &credentials))
         .map_or(Ok(()), Err)
+}
+
+fn credential_names(inventory: &Inventory) -> Vec<&str> {
+    inventory.credentials.iter().map(|credential| credential.id.as_str()).collect()
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{}`", inert(name))).collect::<Vec<_>>().join(", ")
 }
 
 fn typed_endpoints(
@@ -175,8 +182,10 @@ fn typed_endpoints(
         .map(|text| {
             let (credential, url) =
                 text.split_once('=').ok_or_else(|| wrong("it takes CREDENTIAL=URL"))?;
-            if !inventory.credentials.iter().any(|known| known.id == credential) {
-                return Err(wrong("the inventory has no such credential"));
+            let known = credential_names(inventory);
+            if !known.contains(&credential) {
+                let has = quoted(&known);
+                return Err(wrong(&format!("the inventory has no such credential; it has {has}")));
             }
             let endpoint = Endpoint::parse(url).map_err(wrong)?;
             Ok((credential.to_owned(), endpoint))

@@ -34,15 +34,22 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-const fn next_step(why: &Unreadable) -> &'static str {
+fn next_step(why: &Unreadable) -> &'static str {
     match why.kind {
         UnreadableKind::NotAFile => "point the layer at the regular file that the consumer reads",
         UnreadableKind::TooLarge => "check the path; no file of this kind is that large",
         UnreadableKind::Changed => "check again when nothing writes the file",
-        UnreadableKind::Refused => "mend that line; until then the consumer loads nothing",
+        UnreadableKind::Refused if names_a_line(why) => {
+            "mend that line; until then the consumer loads nothing"
+        }
+        UnreadableKind::Refused => "mend that; until then the consumer loads nothing",
         UnreadableKind::WrongFormat => "export it again in a form that is known, or name its kind",
         UnreadableKind::TimedOut => "check the file system it is on",
         UnreadableKind::Unsupported => "run stalekey on the machine where this can be read",
         UnreadableKind::System | UnreadableKind::NoPermission => "check the path and try again",
     }
+}
+
+fn names_a_line(why: &Unreadable) -> bool {
+    why.place.as_ref().is_some_and(|place| place.position.is_some())
 }
