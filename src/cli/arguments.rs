@@ -61,6 +61,11 @@ pub(super) enum Command {
     },
     /// Fingerprint and mask of a key on standard input, or in a variable
     Fingerprint(fingerprint::Options),
+    /// The catalogue of providers, or everything about one
+    Providers {
+        /// Its id, e.g. openai
+        id: Option<String>,
+    },
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
     /// The JSON Schema of the inventory, or of `check --format json`

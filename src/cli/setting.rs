@@ -104,21 +104,14 @@ pub(super) fn inventory_of(
 fn find_inventory(arguments: &RunArguments, user: &User) -> Result<Inventory, Failure> {
     match inventory_of(arguments.config.as_ref(), user)? {
         Some(inventory) => Ok(inventory),
-        None => Err(Failure::Message(no_inventory()?)),
+        None => Err(Failure::NoInventory { looked_in: places_looked_in()? }),
     }
 }
 
-/// The words for a first start.
-fn no_inventory() -> Result<String, Failure> {
+/// Where an inventory was looked for, inert.
+fn places_looked_in() -> Result<Vec<String>, Failure> {
     let places = discovery::places(None, &|name| env::var_os(name), &current_folder()?);
-    let looked: Vec<String> =
-        places.iter().map(|place| format!("  {}", inert(&place.to_string_lossy()))).collect();
-    Ok(format!(
-        "error: No inventory found. Looked for:\n{}\n\nhint: `stalekey demo` shows everything on \
-         a sample environment, with no network and no keys\nhint: `stalekey --config FILE` names \
-         an inventory; config.example.toml is one to begin with",
-        looked.join("\n")
-    ))
+    Ok(places.iter().map(|place| inert(&place.to_string_lossy())).collect())
 }
 
 fn current_folder() -> Result<PathBuf, Failure> {

@@ -76,6 +76,8 @@ pub struct Model {
     pub selected: Option<RowIdentity>,
     /// What just happened.
     pub toast: Option<Toast>,
+    /// What to say where the table would be, when there is no inventory.
+    pub welcome: Vec<String>,
     /// The engine is gone.
     pub engine_stopped: bool,
     /// The person wants to leave.
@@ -111,6 +113,7 @@ impl Model {
             query: Query::default(),
             selected: None,
             toast: None,
+            welcome: options.welcome,
             engine_stopped: false,
             quitting: false,
             styles: Styles::new(options.theme, options.no_color),
