@@ -20,4 +20,5 @@ pub mod query;
 pub mod reading;
 pub mod secret;
 pub mod snapshot;
+pub mod trap;
 pub mod verdict;

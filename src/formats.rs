@@ -32,6 +32,8 @@ pub struct Contents {
     pub occurrences: Vec<Occurrence<SecretValue>>,
     /// What the consumer survives but a person should know.
     pub problems: Vec<Problem>,
+    /// Variables that are assigned as well, where only some are kept in `occurrences`.
+    pub other_names: Vec<String>,
 }
 
 impl Contents {

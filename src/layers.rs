@@ -3,6 +3,7 @@
 //! A new kind is one file here and one line in [`read`]. A reader never judges: it says what a
 //! consumer of this layer would see, where that stands and how it knows.
 
+mod beside;
 mod ci;
 mod compose;
 mod dotenv;
@@ -11,17 +12,22 @@ mod near_miss;
 mod open;
 mod process;
 mod process_table;
+mod read_files;
 mod resolve;
 mod shell;
 mod shell_file;
 
 use std::{
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 pub use home::absolute;
 pub use process_table::ProcessTable;
+pub use read_files::ReadFiles;
 
 use resolve::{Absence, Found};
 
@@ -44,12 +50,30 @@ pub struct Surroundings {
     /// The environment that stalekey itself was started with.
     pub shell: Environment,
     processes: OnceLock<ProcessTable>,
+    folders: beside::Folders,
+    files: Arc<ReadFiles>,
+    pass: u64,
 }
 
 impl Surroundings {
-    /// Surroundings of a new pass.
-    pub fn new(folder: &Path, home: Option<PathBuf>, shell: Environment) -> Self {
-        Self { folder: folder.to_owned(), home, shell, processes: OnceLock::new() }
+    /// Surroundings of a new pass; `files` lives through all passes of one run, in which `shell`
+    /// is always the same.
+    pub fn new(
+        folder: &Path,
+        home: Option<PathBuf>,
+        shell: Environment,
+        files: Arc<ReadFiles>,
+    ) -> Self {
+        static PASSES: AtomicU64 = AtomicU64::new(0);
+        Self {
+            folder: folder.to_owned(),
+            home,
+            shell,
+            processes: OnceLock::new(),
+            folders: beside::Folders::default(),
+            files,
+            pass: PASSES.fetch_add(1, Ordering::Relaxed),
+        }
     }
 
     /// The running processes, listed once a pass and only when a layer asks.
@@ -71,7 +95,7 @@ pub fn read(
 ) -> Vec<Reading<SecretValue>> {
     let found = match &layer.kind {
         LayerSpec::Dotenv { files, dialect } => {
-            dotenv::read(files, dialect.as_deref(), surroundings)
+            dotenv::read(files, dialect.as_deref(), credentials, surroundings)
         }
         LayerSpec::Shell => shell::read(surroundings),
         LayerSpec::ShellFile { path, shell } => {

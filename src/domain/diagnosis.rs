@@ -11,6 +11,7 @@ mod sk102;
 mod sk103;
 mod sk104;
 mod sk106;
+mod sk107;
 mod sk201;
 mod sk206;
 mod sk213;
@@ -135,6 +136,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk103 "SK103" "the shell overrides compose's interpolation";
     sk104 "SK104" "environment: beats env_file:";
     sk106 "SK106" "the variable is defined more than once";
+    sk107 "SK107" "readers of this file disagree";
     sk201 "SK201" "the process is older than its source";
     sk206 "SK206" "the container must be recreated";
     sk213 "SK213" "the layer itself was not updated";
@@ -182,7 +184,7 @@ pub fn detect(scene: &Scene<'_>) -> Vec<Finding> {
 fn drop_what_is_explained(findings: &mut Vec<Finding>) {
     let explained: BTreeSet<usize> = findings
         .iter()
-        .filter(|finding| finding.code.starts_with("SK1"))
+        .filter(|finding| finding.code.starts_with("SK1") && finding.severity == Severity::Error)
         .flat_map(|finding| finding.rows.iter().copied())
         .collect();
     findings.retain(|finding| {

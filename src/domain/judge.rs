@@ -154,6 +154,8 @@ fn row(
         occurrences: reading.occurrences.clone(),
         near_misses: reading.near_misses.clone(),
         problems: reading.problems.clone(),
+        traps: reading.traps.clone(),
+        other_readings: reading.other_readings.clone(),
         evidence: reading.evidence.clone(),
         rank,
         context: reading.context.clone(),

@@ -395,6 +395,8 @@ mod tests {
             state: State::Missing(MissingReason::NotDefined),
             near_misses: Vec::new(),
             problems: Vec::new(),
+            traps: Vec::new(),
+            other_readings: Vec::new(),
             occurrences: Vec::new(),
             evidence: Evidence::default(),
             rank: Rank::Configured,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     layer::{Instance, LayerKind},
     place::{Place, Position},
+    trap::Trapped,
 };
 
 /// What one assignment gives the consumer.
@@ -338,6 +339,9 @@ pub struct Evidence {
     /// The reader that was applied, e.g. `python-dotenv`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reader: Option<String>,
+    /// Why this reader, where the inventory names none: `requirements.txt lists python-dotenv`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reader_because: Option<String>,
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
@@ -376,6 +380,17 @@ pub struct Problem {
     pub text: &'static str,
 }
 
+/// What another plausible reader of the same file would see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherReading<V> {
+    /// The reader, e.g. `compose`.
+    pub reader: String,
+    /// What speaks for it, e.g. `compose.yaml names the file`.
+    pub because: String,
+    /// What it sees.
+    pub state: State<V>,
+}
+
 /// What one layer (one instance of it) yields for one credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading<V> {
@@ -403,6 +418,11 @@ pub struct Reading<V> {
     pub near_misses: Vec<String>,
     /// What the reader noticed.
     pub problems: Vec<Problem>,
+    /// Known ways for a value to differ from what was written, where they stand.
+    pub traps: Vec<Trapped>,
+    /// Plausible readers of the same file that see something else; none when the inventory names
+    /// the reader.
+    pub other_readings: Vec<OtherReading<V>>,
     /// How strong the evidence is.
     pub rank: Rank,
     /// What supports it.
@@ -431,6 +451,16 @@ impl<V> Reading<V> {
                 .collect(),
             near_misses: self.near_misses,
             problems: self.problems,
+            traps: self.traps,
+            other_readings: self
+                .other_readings
+                .into_iter()
+                .map(|other| OtherReading {
+                    reader: other.reader,
+                    because: other.because,
+                    state: other.state.map(&mut change),
+                })
+                .collect(),
             rank: self.rank,
             evidence: self.evidence,
             context: self.context,

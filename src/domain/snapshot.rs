@@ -12,7 +12,8 @@ use crate::domain::{
     layer::{Instance, LayerKind},
     outcome::ProbeResult,
     place::Place,
-    reading::{Evidence, Occurrence, Problem, Rank, RequestContext, State},
+    reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
+    trap::Trapped,
     verdict::{Certainty, Verdict},
 };
 
@@ -102,6 +103,10 @@ pub struct Row {
     pub near_misses: Vec<String>,
     /// What the reader noticed.
     pub problems: Vec<Problem>,
+    /// Known ways for a value to differ from what was written.
+    pub traps: Vec<Trapped>,
+    /// Plausible readers of the same file that see something else.
+    pub other_readings: Vec<OtherReading<Key>>,
     /// What supports it.
     pub evidence: Evidence,
     /// How strong that is.

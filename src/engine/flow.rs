@@ -34,7 +34,7 @@ use crate::{
         reading_pool::{Read, read_all},
         watch::WatchList,
     },
-    layers::{self, Surroundings},
+    layers::{self, ReadFiles, Surroundings},
     probe::{Counts, Limits, Plan, Prober},
 };
 
@@ -94,6 +94,7 @@ pub(super) struct Flow {
     layers: Vec<LayerFacts>,
     chosen: BTreeSet<usize>,
     interner: Interner,
+    files: Arc<ReadFiles>,
     prober: Prober,
     inbox: mpsc::UnboundedSender<Event>,
     arrived: BTreeMap<usize, Vec<Reading<SecretValue>>>,
@@ -125,8 +126,16 @@ impl Flow {
             stop_after_refusals: settings.stop_after_refusals as usize,
             ..Limits::default()
         };
+        let credentials = credential_facts(&setup);
         let flow = Self {
-            credentials: Arc::new(credential_facts(&setup)),
+            files: Arc::new(ReadFiles::new(
+                credentials
+                    .iter()
+                    .flat_map(CredentialFacts::wanted_variables)
+                    .map(str::to_owned)
+                    .collect(),
+            )),
+            credentials: Arc::new(credentials),
             layers: setup.inventory.layers.iter().map(layer_facts).collect(),
             chosen: chosen_layers(&setup),
             interner: Interner::new(setup.fingerprint_key.clone(), Arc::clone(&setup.catalogue)),
@@ -199,6 +208,7 @@ impl Flow {
             &self.setup.inventory.folder,
             self.setup.home.clone(),
             self.setup.shell.clone(),
+            Arc::clone(&self.files),
         );
         let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
         let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());
@@ -415,7 +425,14 @@ impl Flow {
                         crate::domain::reading::Yield::Value(key) => Some(key.fingerprint),
                         _ => None,
                     });
-                reading.state.found().map(|key| key.fingerprint).into_iter().chain(losing)
+                let others = reading.other_readings.iter().filter_map(|other| other.state.found());
+                reading
+                    .state
+                    .found()
+                    .into_iter()
+                    .chain(others)
+                    .map(|key| key.fingerprint)
+                    .chain(losing)
             })
             .collect();
         self.interner.keep_only(|fingerprint| held.contains(&fingerprint));

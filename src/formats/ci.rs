@@ -140,7 +140,7 @@ pub fn select(export: &CiExport, scope: Option<&str>) -> Contents {
     if export.platform == Platform::Gitlab && scope.is_none() {
         problems = unscoped(&occurrences);
     }
-    Contents { occurrences, problems }
+    Contents { occurrences, problems, ..Contents::default() }
 }
 
 /// Variables that only a job with an environment would see.

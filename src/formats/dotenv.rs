@@ -22,6 +22,7 @@ mod dotenvx;
 mod dotenvy;
 mod foreman;
 mod godotenv;
+pub mod inference;
 mod javascript;
 mod kubectl;
 mod make;
@@ -37,6 +38,7 @@ mod sh;
 mod source;
 mod symfony;
 mod systemd;
+pub mod traps;
 mod vite;
 
 /// Reads the bytes of a whole file as one reader does.

@@ -15,6 +15,9 @@ mod words;
 
 pub(in crate::formats) use scanner::{End, Scan, scan};
 
+/// The problem of a variable that programs do not get.
+pub const NOT_EXPORTED: &str = "assigned but not exported";
+
 /// Who reads the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Shell {

@@ -24,6 +24,31 @@ pub(super) struct Opened {
     pub modified_at: Option<Timestamp>,
     /// ctime.
     pub changed_at: Option<Timestamp>,
+    /// What tells this state of the file from another.
+    pub stamp: Stamp,
+}
+
+/// Two states of a file differ in this: device, inode, size, mtime and ctime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp([i128; 7]);
+
+impl Stamp {
+    fn of(stat: &Stat) -> Self {
+        Self([
+            i128::from(stat.st_dev),
+            i128::from(stat.st_ino),
+            i128::from(stat.st_size),
+            i128::from(stat.st_mtime),
+            i128::from(stat.st_mtime_nsec),
+            i128::from(stat.st_ctime),
+            i128::from(stat.st_ctime_nsec),
+        ])
+    }
+}
+
+/// The present state of a file; `None` where it cannot be told.
+pub(super) fn stamp(path: &Path) -> Option<Stamp> {
+    rustix::fs::stat(path).ok().map(|stat| Stamp::of(&stat))
 }
 
 /// Why there are no bytes.
@@ -65,6 +90,7 @@ pub(super) fn open(path: &Path, cap: usize) -> Result<Opened, Failure> {
         bytes,
         modified_at: timestamp(after.st_mtime, after.st_mtime_nsec),
         changed_at: timestamp(after.st_ctime, after.st_ctime_nsec),
+        stamp: Stamp::of(&after),
     })
 }
 

@@ -1,6 +1,6 @@
 //! From what a layer contains to one reading per credential; the same for every kind.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -11,12 +11,13 @@ use crate::{
         layer::Instance,
         place::Place,
         reading::{
-            Evidence, MissingReason, OpaqueReason, Rank, Reading, RequestContext, State,
-            Unreadable, Yield,
+            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, OtherReading, Problem, Rank,
+            Reading, RequestContext, State, Unreadable, UnreadableKind, Yield,
         },
         secret::SecretValue,
+        trap::{Trap, Trapped, of_value},
     },
-    formats::Contents,
+    formats::{Contents, shell::NOT_EXPORTED},
     inventory::Layer,
     layers::near_miss::near_misses,
 };
@@ -26,7 +27,7 @@ pub(super) struct Found {
     /// Tells instances of one layer apart.
     pub instance: Option<Instance>,
     /// The assignments, or why there are none.
-    pub contents: Result<Contents, Absence>,
+    pub contents: Result<Arc<Contents>, Absence>,
     /// What it means when the contents do not define a variable.
     pub undefined: Undefined,
     /// The place that was looked at.
@@ -37,6 +38,24 @@ pub(super) struct Found {
     pub evidence: Evidence,
     /// When the platform last changed a variable, where it says so.
     pub updated_at: BTreeMap<String, Timestamp>,
+    /// Traps that the bytes show, by variable; without one, of the whole layer.
+    pub traps: Vec<(Option<String>, Trapped)>,
+    /// Further plausible readers of the same place.
+    pub others: Vec<Other>,
+    /// What this shell defines of the variables that are looked for.
+    pub shell: Vec<Occurrence<SecretValue>>,
+    /// A variable that the process has already keeps its value.
+    pub process_wins: bool,
+}
+
+/// What another plausible reader sees.
+pub(super) struct Other {
+    /// Its name.
+    pub reader: &'static str,
+    /// What speaks for it.
+    pub because: String,
+    /// What it makes of the place.
+    pub contents: Result<Arc<Contents>, Absence>,
 }
 
 /// Why a layer has no contents at all.
@@ -60,6 +79,11 @@ pub(super) enum Undefined {
 impl Found {
     /// Contents of a configuration: what a start would take.
     pub(super) fn configured(contents: Result<Contents, Absence>) -> Self {
+        Self::of(contents.map(Arc::new))
+    }
+
+    /// The same of contents that others hold too.
+    pub(super) fn of(contents: Result<Arc<Contents>, Absence>) -> Self {
         Self {
             instance: None,
             contents,
@@ -68,6 +92,10 @@ impl Found {
             rank: Rank::Configured,
             evidence: Evidence::default(),
             updated_at: BTreeMap::new(),
+            traps: Vec::new(),
+            others: Vec::new(),
+            shell: Vec::new(),
+            process_wins: false,
         }
     }
 }
@@ -95,44 +123,79 @@ fn reading(layer: &Layer, credential: &CredentialFacts, found: &Found) -> Readin
         occurrences: Vec::new(),
         near_misses: Vec::new(),
         problems: Vec::new(),
+        traps: Vec::new(),
+        other_readings: Vec::new(),
         rank: found.rank,
         evidence: found.evidence.clone(),
         context: RequestContext::default(),
     };
-    let contents = match &found.contents {
-        Ok(contents) => contents,
-        Err(Absence::Missing(reason)) => {
-            reading.state = State::Missing(*reason);
-            return reading;
+    match &found.contents {
+        Ok(contents) => {
+            take_occurrences(&mut reading, credential, contents, found);
+            reading.context = context(credential, contents);
+            decide(&mut reading, credential, contents, found.undefined);
+            reading.evidence.updated_at = reading
+                .variable
+                .as_ref()
+                .and_then(|variable| found.updated_at.get(variable))
+                .copied();
         }
-        Err(Absence::Unreadable(why)) => {
-            reading.state = State::Unreadable(why.clone());
-            return reading;
+        Err(absence) => reading.state = absence.state(),
+    }
+    compare(&mut reading, credential, found);
+    reading.traps = traps(&reading, credential, found);
+    reading.occurrences.extend(
+        found.shell.iter().filter(|shell| credential.variables.contains(&shell.variable)).cloned(),
+    );
+    reading
+}
+
+impl Absence {
+    fn state(&self) -> State<SecretValue> {
+        match self {
+            Self::Missing(reason) => State::Missing(*reason),
+            Self::Unreadable(why) => State::Unreadable(why.clone()),
         }
+    }
+}
+
+/// The assignments and problems; those of a file that several layers share do not name it yet.
+fn take_occurrences(
+    reading: &mut Reading<SecretValue>,
+    credential: &CredentialFacts,
+    contents: &Contents,
+    found: &Found,
+) {
+    let file = found.place.as_ref().and_then(|place| place.path.as_ref());
+    let named = |place: &Place| match (file, &place.path) {
+        (Some(file), None) => Place { path: Some(file.clone()), position: place.position },
+        _ => place.clone(),
     };
     reading.occurrences = contents
         .occurrences
         .iter()
         .filter(|occurrence| credential.variables.contains(&occurrence.variable))
-        .cloned()
+        .map(|occurrence| match occurrence.origin {
+            Origin::File => Occurrence { place: named(&occurrence.place), ..occurrence.clone() },
+            _ => occurrence.clone(),
+        })
         .collect();
-    reading.problems.clone_from(&contents.problems);
-    reading.context = context(credential, contents);
-    decide(&mut reading, credential, contents, found.undefined);
-    reading.evidence.updated_at =
-        reading.variable.as_ref().and_then(|variable| found.updated_at.get(variable)).copied();
-    reading
+    reading.problems = contents
+        .problems
+        .iter()
+        .map(|problem| Problem { place: named(&problem.place), text: problem.text })
+        .collect();
 }
 
-/// The first of the credential's variables that the layer defines is the reading.
-fn decide(
-    reading: &mut Reading<SecretValue>,
+/// The first of the credential's variables that the layer defines, and what it comes to.
+fn decisive<'a>(
     credential: &CredentialFacts,
-    contents: &Contents,
-    undefined: Undefined,
-) {
-    let decisive = credential.variables.iter().find_map(|variable| {
-        let winner = contents.winner(variable)?;
+    occurrences: &'a [Occurrence<SecretValue>],
+) -> Option<(&'a Occurrence<SecretValue>, State<SecretValue>)> {
+    credential.variables.iter().find_map(|variable| {
+        let winner = occurrences
+            .iter()
+            .find(|occurrence| occurrence.wins && occurrence.variable == *variable)?;
         let state = match &winner.yields {
             Yield::Value(secret) if secret.is_empty() => State::Empty,
             Yield::Value(secret) => State::Found(secret.clone()),
@@ -140,8 +203,16 @@ fn decide(
             Yield::Unset | Yield::Inherited => return None,
         };
         Some((winner, state))
-    });
-    if let Some((winner, state)) = decisive {
+    })
+}
+
+fn decide(
+    reading: &mut Reading<SecretValue>,
+    credential: &CredentialFacts,
+    contents: &Contents,
+    undefined: Undefined,
+) {
+    if let Some((winner, state)) = decisive(credential, &reading.occurrences) {
         reading.variable = Some(winner.variable.clone());
         if winner.place.path.is_some() || winner.place.position.is_some() {
             reading.place = Some(winner.place.clone());
@@ -154,9 +225,99 @@ fn decide(
         Undefined::Opaque(reason) => reading.state = State::Opaque(reason),
         Undefined::Missing => {
             let names = contents.occurrences.iter().map(|occurrence| occurrence.variable.as_str());
+            let names = names.chain(contents.other_names.iter().map(String::as_str));
             reading.near_misses = near_misses(&credential.variables, names);
         }
     }
+}
+
+/// Keeps the plausible readers that see something else.
+fn compare(reading: &mut Reading<SecretValue>, credential: &CredentialFacts, found: &Found) {
+    for other in &found.others {
+        let state = match &other.contents {
+            Ok(contents) => decisive(credential, &contents.occurrences)
+                .map_or(State::Missing(MissingReason::NotDefined), |(_, state)| state),
+            Err(absence) => absence.state(),
+        };
+        if state != reading.state {
+            reading.other_readings.push(OtherReading {
+                reader: other.reader.to_owned(),
+                because: other.because.clone(),
+                state,
+            });
+        }
+    }
+}
+
+/// The traps of the deciding value and of the assignments beside it.
+fn traps(
+    reading: &Reading<SecretValue>,
+    credential: &CredentialFacts,
+    found: &Found,
+) -> Vec<Trapped> {
+    let place = reading.place.clone().unwrap_or(Place { path: None, position: None });
+    let mut kinds: Vec<Trap> = Vec::new();
+    match &reading.state {
+        State::Found(value) => kinds.extend(of_value(value.expose())),
+        State::Opaque(OpaqueReason::Dynamic | OpaqueReason::Reference) => {
+            kinds.push(Trap::DynamicValue);
+        }
+        State::Unreadable(why) if why.kind == UnreadableKind::Refused && found.traps.is_empty() => {
+            let place = why.place.clone().unwrap_or_else(|| place.clone());
+            return vec![Trapped { trap: Trap::FileRejected, place }];
+        }
+        _ => {}
+    }
+    let of_variable: Vec<&Occurrence<SecretValue>> = reading
+        .occurrences
+        .iter()
+        .filter(|occurrence| Some(&occurrence.variable) == reading.variable.as_ref())
+        .collect();
+    if of_variable.iter().filter(|occurrence| occurrence.origin == Origin::File).count() > 1 {
+        kinds.push(Trap::DuplicateKey);
+    }
+    let has_value = |occurrence: &Occurrence<SecretValue>| matches!(&occurrence.yields, Yield::Value(value) if !value.is_empty());
+    if reading.state == State::Empty && of_variable.iter().any(|occurrence| has_value(occurrence)) {
+        kinds.push(Trap::EmptyShadows);
+    }
+    let winner = of_variable.iter().find(|occurrence| occurrence.wins);
+    if winner.is_some_and(|winner| winner.origin == Origin::ComposeEnvironment)
+        && kinds.contains(&Trap::TrailingNewline)
+    {
+        kinds.push(Trap::YamlBlockNewline);
+    }
+    let shell = found.shell.iter().find(|shell| Some(&shell.variable) == reading.variable.as_ref());
+    if let (Some(shell), Some(winner)) = (shell, winner)
+        && shell.yields != winner.yields
+    {
+        kinds.push(if found.process_wins {
+            Trap::ShellShadowsFile
+        } else {
+            Trap::FileShadowsShell
+        });
+    }
+    let mut traps: Vec<Trapped> =
+        kinds.into_iter().map(|trap| Trapped { trap, place: place.clone() }).collect();
+    let is_about = |variable: &Option<String>| {
+        variable.as_ref().is_none_or(|variable| credential.variables.contains(variable))
+    };
+    traps.extend(
+        found.traps.iter().filter(|(variable, _)| is_about(variable)).map(|(_, trap)| trap.clone()),
+    );
+    traps.extend(not_exported(reading));
+    traps
+}
+
+/// Assignments of a shell file that no program gets.
+fn not_exported(reading: &Reading<SecretValue>) -> impl Iterator<Item = Trapped> + '_ {
+    reading
+        .problems
+        .iter()
+        .filter(|problem| {
+            problem.text == NOT_EXPORTED
+                && reading.occurrences.iter().any(|occurrence| occurrence.place == problem.place)
+        })
+        .map(|problem| Trapped { trap: Trap::NotExported, place: problem.place.clone() })
 }
 
 /// Companion variables are shown, so they are made inert here; none of them is secret.

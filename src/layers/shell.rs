@@ -21,5 +21,5 @@ pub(super) fn read(surroundings: &Surroundings) -> Vec<Found> {
             wins: true,
         })
         .collect();
-    vec![Found::configured(Ok(Contents { occurrences, problems: Vec::new() }))]
+    vec![Found::configured(Ok(Contents { occurrences, ..Contents::default() }))]
 }

@@ -17,8 +17,9 @@ use crate::domain::{
     key::Key,
     layer::Instance,
     place::Place,
-    reading::{Evidence, State},
+    reading::{Evidence, Occurrence, Origin, OtherReading, State, Yield},
     snapshot::{Row, Snapshot},
+    trap::Trapped,
     verdict::Verdict,
 };
 
@@ -119,6 +120,54 @@ struct RowReport {
     reason: String,
     /// Codes of the findings about this row.
     diagnoses: Vec<String>,
+    /// Every assignment of the credential's variables here; those that lose are shadowed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    occurrences: Vec<OccurrenceReport>,
+    /// Known ways for a value to differ from what was written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    traps: Vec<TrapReport>,
+    /// What other plausible readers of the same file see, where they disagree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    other_readings: Vec<OtherReadingReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct OccurrenceReport {
+    variable: String,
+    /// Null for what stands in no file, such as this shell.
+    location: Option<LocationReport>,
+    /// file, compose_environment, compose_env_file, compose_dotenv, shell_environment, ci_scope or
+    /// launch_environment.
+    origin: &'static str,
+    /// It decides what the consumer sees.
+    wins: bool,
+    /// value, unset, inherited or opaque.
+    yields: &'static str,
+    /// Mask of the value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<String>,
+    /// Fingerprint of the value, where it may be written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct TrapReport {
+    /// Its stable name.
+    trap: &'static str,
+    location: Option<LocationReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct OtherReadingReport {
+    /// The reader.
+    reader: String,
+    /// What speaks for it.
+    because: String,
+    /// found, empty, missing, unreadable or opaque.
+    state: &'static str,
+    /// Null unless the state is found.
+    key: Option<KeyReport>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -176,6 +225,9 @@ struct EvidenceReport {
     /// The reader that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reader: Option<String>,
+    /// Why that reader, where the inventory names none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reader_because: Option<String>,
     /// Files that were read.
     files: Vec<String>,
     /// The process behind the row.
@@ -325,6 +377,57 @@ impl RowReport {
                 .iter()
                 .map(|finding| snapshot.findings[*finding].code.to_owned())
                 .collect(),
+            occurrences: row.occurrences.iter().map(OccurrenceReport::of).collect(),
+            traps: row.traps.iter().map(TrapReport::of).collect(),
+            other_readings: row.other_readings.iter().map(OtherReadingReport::of).collect(),
+        }
+    }
+}
+
+impl OccurrenceReport {
+    fn of(occurrence: &Occurrence<Key>) -> Self {
+        let key = match &occurrence.yields {
+            Yield::Value(key) => Some(key),
+            _ => None,
+        };
+        Self {
+            variable: occurrence.variable.clone(),
+            location: LocationReport::of(&occurrence.place),
+            origin: match occurrence.origin {
+                Origin::File => "file",
+                Origin::ComposeEnvironment => "compose_environment",
+                Origin::ComposeEnvFile => "compose_env_file",
+                Origin::ComposeDotenv => "compose_dotenv",
+                Origin::ShellEnvironment => "shell_environment",
+                Origin::CiScope(_) => "ci_scope",
+                Origin::LaunchEnvironment => "launch_environment",
+            },
+            wins: occurrence.wins,
+            yields: match occurrence.yields {
+                Yield::Value(_) => "value",
+                Yield::Unset => "unset",
+                Yield::Inherited => "inherited",
+                Yield::Opaque(_) => "opaque",
+            },
+            mask: key.map(|key| key.mask.clone()),
+            fingerprint: key.and_then(|key| key.exported.clone()),
+        }
+    }
+}
+
+impl TrapReport {
+    fn of(trapped: &Trapped) -> Self {
+        Self { trap: trapped.trap.name(), location: LocationReport::of(&trapped.place) }
+    }
+}
+
+impl OtherReadingReport {
+    fn of(other: &OtherReading<Key>) -> Self {
+        Self {
+            reader: other.reader.clone(),
+            because: other.because.clone(),
+            state: other.state.name(),
+            key: other.state.found().map(KeyReport::of),
         }
     }
 }
@@ -378,6 +481,7 @@ impl EvidenceReport {
             started_at: evidence.started_at.as_ref().map(text),
             updated_at: evidence.updated_at.as_ref().map(text),
             reader: evidence.reader.clone(),
+            reader_because: evidence.reader_because.clone(),
             files: evidence.files.clone(),
             process: evidence.process.as_ref().map(|process| ProcessReport {
                 pid: process.pid,

@@ -151,6 +151,8 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
         place: place.clone(),
         near_misses: Vec::new(),
         problems: Vec::new(),
+        traps: Vec::new(),
+        other_readings: Vec::new(),
         occurrences: match (&state, place) {
             (State::Found(key), Some(place)) => vec![Occurrence {
                 variable: "OPENAI_API_KEY".into(),

@@ -10,10 +10,14 @@ use crate::domain::{
     damage::Flag,
     diagnosis::{Finding, Fix, Severity},
     fingerprint::Fingerprint,
+    key::Key,
     layer::LayerKind,
+    mask::length_bucket,
     outcome::Outcome,
     place::Place,
+    reading::{Occurrence, Origin},
     snapshot::Row,
+    trap::Trap,
     verdict::Verdict,
 };
 
@@ -174,6 +178,27 @@ pub(super) fn edit_place(row: &Row) -> Option<String> {
         Some(at) => format!("{path}:{}", at.line),
         None => path.to_owned(),
     })
+}
+
+/// What this shell defines of the variable that decides a `.env` row, where the row's reader leaves
+/// an existing variable as it is.
+pub(super) fn shells_own(row: &Row) -> Option<&Occurrence<Key>> {
+    row.occurrences.iter().find(|occurrence| {
+        occurrence.origin == Origin::ShellEnvironment
+            && Some(&occurrence.variable) == row.variable.as_ref()
+            && !row.traps.iter().any(|trapped| trapped.trap == Trap::FileShadowsShell)
+    })
+}
+
+/// Whether a variable of the shell would hide the one in this `.env` file. Readers that let the
+/// file win say so in a trap.
+pub(super) fn reader_keeps_the_shells(row: &Row) -> bool {
+    row.traps.iter().all(|trapped| trapped.trap != Trap::FileShadowsShell)
+}
+
+/// The value is defined and has no bytes.
+pub(super) fn is_nothing(key: &Key) -> bool {
+    key.length_bucket == Some(length_bucket(0))
 }
 
 /// A place in brackets, with a space before it; nothing for a layer that is no file.

@@ -93,6 +93,8 @@ impl World {
             occurrences: Vec::new(),
             near_misses: Vec::new(),
             problems: Vec::new(),
+            traps: Vec::new(),
+            other_readings: Vec::new(),
             rank: if kind.is_running() { Rank::Launch } else { Rank::Configured },
             evidence: Evidence::default(),
             context: RequestContext::default(),

@@ -177,7 +177,7 @@ fn read_env_file(
         problem.place = problem.place.in_file(path.as_str());
         problem
     });
-    Ok(Contents { occurrences, problems: problems.collect() })
+    Ok(Contents { occurrences, problems: problems.collect(), ..Contents::default() })
 }
 
 impl Project {

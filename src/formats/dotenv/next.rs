@@ -59,7 +59,7 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
 fn dropped(contents: &Contents, index: usize) -> Contents {
     let place = contents.occurrences[index].place.clone();
     let text = "the references lead back to themselves; Next drops the whole file";
-    Contents { occurrences: Vec::new(), problems: vec![Problem { place, text }] }
+    Contents { problems: vec![Problem { place, text }], ..Contents::default() }
 }
 
 fn interpolate(

@@ -8,7 +8,7 @@ use crate::{
         reading::{Occurrence, OpaqueReason, Problem, Yield},
         secret::SecretValue,
     },
-    formats::{Contents, Environment, MOST_VALUE_BYTES},
+    formats::{Contents, Environment, MOST_VALUE_BYTES, shell::NOT_EXPORTED},
 };
 
 /// Whether a command takes effect.
@@ -213,7 +213,7 @@ impl<'file> State<'file> {
         kept_back.sort_unstable();
         for index in kept_back {
             let place = self.contents.occurrences[index].place.clone();
-            self.contents.problems.push(Problem { place, text: "assigned but not exported" });
+            self.contents.problems.push(Problem { place, text: NOT_EXPORTED });
         }
         self.contents.problems.sort_by_key(|problem| problem.place.position);
         self.contents

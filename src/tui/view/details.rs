@@ -12,6 +12,7 @@ use ratatui::{
 use crate::{
     domain::{
         key::Key,
+        layer::LayerKind,
         reading::{Occurrence, Origin, State, Yield},
         snapshot::Row,
     },
@@ -240,7 +241,13 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
     }
     for occurrence in &row.occurrences {
         let model = page.model;
-        let name = if occurrence.wins { "wins" } else { "no effect" };
+        let from_here =
+            row.kind == LayerKind::Dotenv && occurrence.origin == Origin::ShellEnvironment;
+        let name = match (occurrence.wins, from_here) {
+            (true, _) => "wins",
+            (false, true) => "from here",
+            (false, false) => "no effect",
+        };
         let style = if occurrence.wins { model.styles.heading } else { model.styles.dim };
         let mut spans = Vec::new();
         if let Yield::Value(key) = &occurrence.yields {
@@ -250,6 +257,17 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
         let text = occurrence_text(occurrence);
         spans.push(Span::styled(model.glyphs.own(&text), style));
         page.spans(name, spans);
+    }
+    for other in &row.other_readings {
+        let seen = match &other.state {
+            State::Found(key) => key.label(),
+            other => other.name().to_owned(),
+        };
+        page.fact("others see", &format!("{seen}  {} ({})", other.reader, other.because));
+    }
+    for trapped in &row.traps {
+        let text = format!("{}: {}  {}", trapped.trap.name(), trapped.trap.text(), trapped.place);
+        page.fact("trap", &text);
     }
 }
 
@@ -278,7 +296,9 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
     page.section("Evidence");
     page.fact("kind", row.kind.name());
     if let Some(reader) = &evidence.reader {
-        page.fact("read as", reader);
+        let because = evidence.reader_because.as_ref();
+        let because = because.map(|because| format!(" (inferred: {because})")).unwrap_or_default();
+        page.fact("read as", &format!("{reader}{because}"));
     }
     page.time("started", evidence.started_at);
     page.time("written", evidence.modified_at);

@@ -1,0 +1,94 @@
+//! Looks beside a `.env` file, and above it up to the inventory's folder, for what reads it.
+
+use std::{
+    collections::HashMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use super::open::{LINES_CAP, open};
+use crate::formats::dotenv::inference::{
+    Candidate, Clue, Level, TELLING_NAMES, candidates, clues, tells_by_its_kind,
+};
+
+/// Folders that are looked at, the file's own included.
+const MOST_LEVELS: usize = 8;
+/// Entries of a folder that are looked at for units, scripts and further requirements.
+const MOST_ENTRIES: usize = 512;
+/// Where workflows of GitHub stand.
+const WORKFLOWS: &str = ".github/workflows";
+
+/// What the folders of one pass say; each is looked at once.
+#[derive(Default)]
+pub(super) struct Folders {
+    known: Mutex<HashMap<PathBuf, Arc<OnceLock<Vec<Clue>>>>>,
+}
+
+impl Folders {
+    /// The readers that the file may have, the most plausible first.
+    pub(super) fn candidates(&self, file: &Path, top: &Path) -> Vec<Candidate> {
+        let Some(folder) = file.parent() else { return Vec::new() };
+        let most = if folder.starts_with(top) { MOST_LEVELS } else { 1 };
+        let above: Vec<(Arc<OnceLock<Vec<Clue>>>, String)> = folder
+            .ancestors()
+            .take(most)
+            .take_while(|level| most == 1 || level.starts_with(top))
+            .filter_map(|level| {
+                let clues = self.of(level);
+                let is_silent = clues.get().is_none_or(Vec::is_empty);
+                let path = file.strip_prefix(level).ok()?.to_str()?.to_owned();
+                Some((clues, if is_silent { String::new() } else { path }))
+            })
+            .collect();
+        let levels: Vec<Level<'_>> = above
+            .iter()
+            .filter_map(|(clues, path)| Some(Level { file: path, clues: clues.get()? }))
+            .collect();
+        if levels.iter().all(|level| level.clues.is_empty()) {
+            return Vec::new();
+        }
+        candidates(&levels)
+    }
+
+    fn of(&self, folder: &Path) -> Arc<OnceLock<Vec<Clue>>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let clues = match known.get(folder) {
+            Some(clues) => Arc::clone(clues),
+            None => Arc::clone(known.entry(folder.to_owned()).or_default()),
+        };
+        drop(known);
+        clues.get_or_init(|| look(folder));
+        clues
+    }
+}
+
+fn look(folder: &Path) -> Vec<Clue> {
+    let read = |name: &str, path: &Path| match open(path, LINES_CAP) {
+        Ok(opened) => clues(name, &opened.bytes),
+        Err(_) => Vec::new(),
+    };
+    let mut found: Vec<Clue> =
+        TELLING_NAMES.iter().flat_map(|name| read(name, &folder.join(name))).collect();
+    let mut more = names(folder, tells_by_its_kind);
+    more.sort_unstable();
+    found.extend(
+        more.iter()
+            .filter(|name| !TELLING_NAMES.contains(&name.as_str()))
+            .flat_map(|name| read(name, &folder.join(name))),
+    );
+    let workflows = folder.join(WORKFLOWS);
+    let mut steps = names(&workflows, |name| name.ends_with(".yml") || name.ends_with(".yaml"));
+    steps.sort_unstable();
+    found.extend(steps.iter().flat_map(|name| read(name, &workflows.join(name))));
+    found
+}
+
+fn names(folder: &Path, is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries
+        .take(MOST_ENTRIES)
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| is_wanted(name))
+        .collect()
+}
