@@ -46,8 +46,8 @@ pub fn traps(
         if wanted.contains(&occurrence.variable.as_str())
             && let Some(position) = occurrence.place.position
         {
-            let source =
-                Source { dialect, contents, environment, raw: rest_of_line(bytes, position) };
+            let (before, raw) = line_around(bytes, position);
+            let source = Source { dialect, contents, environment, before, raw };
             found.extend(source.traps(occurrence).into_iter().map(|trap| Found {
                 variable: Some(occurrence.variable.clone()),
                 trap,
@@ -70,18 +70,18 @@ fn is_oddly_encoded(bytes: &[u8]) -> bool {
         || memchr::memchr(0, bytes).is_some()
 }
 
-/// What stands behind a position on its line.
-fn rest_of_line(bytes: &[u8], at: Position) -> &[u8] {
+/// What stands before and behind a position on its line.
+fn line_around(bytes: &[u8], at: Position) -> (&[u8], &[u8]) {
     let mut start = 0;
     for _ in 1..at.line {
         match memchr::memchr(b'\n', &bytes[start..]) {
             Some(length) => start += length + 1,
-            None => return b"",
+            None => return (b"", b""),
         }
     }
     let line = &bytes[start..];
     let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
-    line.get(at.column as usize - 1..).unwrap_or_default()
+    line.split_at((at.column as usize - 1).min(line.len()))
 }
 
 /// What one assignment is compared with.
@@ -89,6 +89,8 @@ struct Source<'a> {
     dialect: Dialect,
     contents: &'a Contents,
     environment: &'a Environment,
+    /// What stands before the value on its line: the name, when the line is the value's own.
+    before: &'a [u8],
     raw: &'a [u8],
 }
 
@@ -118,7 +120,7 @@ impl Source<'_> {
         }
         let swallows = memchr::memchr(b'\n', value)
             .is_some_and(|at| value[at + 1..].split(|byte| *byte == b'\n').any(assigns))
-            || (self.raw.iter().all(u8::is_ascii_whitespace) && assigns(value));
+            || (self.before.trim_ascii().is_empty() && assigns(value));
         if swallows {
             traps.push(Trap::SwallowedNextLine);
         }
@@ -258,7 +260,7 @@ mod tests {
     #[case::dollar(Dialect::Sh, "KEY=abc$def\n", &["dollar-eaten", "interpolation-empty"])]
     #[case::dollar_kept(Dialect::NodeDotenv, "KEY=abc$def\n", &[])]
     #[case::set(Dialect::PythonDotenv, "A=1\nKEY=${A}\n", &["dollar-eaten"])]
-    #[case::node_blank(Dialect::Node, "KEY=  \nB=1\n", &["swallowed-next-line"])]
+    #[case::node_blank(Dialect::Node, "KEY=  \nBB=1\n", &["swallowed-next-line"])]
     #[case::node_takes_it(Dialect::Node, "BB=  \nKEY=1\n", &["swallowed-key"])]
     #[case::systemd_quote(Dialect::Systemd, "KEY=\"a\nBB=2\n", &["swallowed-next-line"])]
     #[case::bare(Dialect::DockerRun, "KEY\n", &["bare-name-passthrough"])]
