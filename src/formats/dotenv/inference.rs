@@ -43,9 +43,11 @@ pub const TELLING_NAMES: &[&str] = &[
 
 /// Whether a file of any other name may say who reads a `.env`: units, further requirements, scripts.
 pub fn tells_by_its_kind(name: &str) -> bool {
-    name.ends_with(".service")
-        || name.ends_with(".sh")
-        || (name.starts_with("requirements") && name.ends_with(".txt"))
+    match name.rsplit_once('.') {
+        Some((_, "service" | "sh")) => true,
+        Some((stem, "txt")) => stem.starts_with("requirements"),
+        _ => false,
+    }
 }
 
 /// How directly a file speaks of the `.env`, the most direct first.
@@ -105,18 +107,18 @@ pub fn candidates(levels: &[Level<'_>]) -> Vec<Candidate> {
     let mut found: Vec<(Strength, &Clue)> = Vec::new();
     let mut decided = false;
     for (distance, level) in levels.iter().enumerate() {
-        let mut decides = false;
+        let mut brings_any = false;
         for clue in level.clues {
             let applies = match &clue.names {
                 Some(named) => is_named(named, level.file),
                 None => !decided && may_read(clue, level.file, distance),
             };
             if applies {
-                decides |= matches!(clue.strength, Strength::Framework | Strength::Library);
+                brings_any |= matches!(clue.strength, Strength::Framework | Strength::Library);
                 found.push((clue.strength, clue));
             }
         }
-        decided |= decides;
+        decided |= brings_any;
     }
     // Stable: within one strength the nearer folder stays first.
     found.sort_by_key(|(strength, _)| *strength);
