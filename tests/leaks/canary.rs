@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
-    ops::Range,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -85,8 +84,8 @@ pub(crate) struct Canary {
     pub(crate) label: String,
     pub(crate) format: Format,
     pub(crate) body: Vec<u8>,
-    /// The part of the body that all keys of the format share.
-    pub(crate) public: Range<usize>,
+    /// The parts of the body that all keys of the format share.
+    pub(crate) public: BTreeSet<usize>,
 }
 
 impl Canary {
@@ -112,6 +111,14 @@ impl Canary {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let tail = &self.body[self.body.len() - tail..];
         format!("{}{}…{}", self.format.prefix(), text(&self.body[..head]), text(tail))
+    }
+
+    /// Every run of characters that tells whose it is, with where it starts.
+    pub(crate) fn grams(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        self.body.windows(self.gram()).enumerate().filter(|(start, gram)| {
+            let public = (*start..start + gram.len()).filter(|at| self.public.contains(at)).count();
+            public + 3 <= gram.len()
+        })
     }
 
     /// How many characters in a row tell whose they are.
@@ -160,11 +167,7 @@ impl Mint {
     /// Its grams, when none of them was ever seen, neither forwards nor backwards.
     fn new_grams(&self, canary: &Canary) -> Option<Vec<Vec<u8>>> {
         let mut own = HashSet::new();
-        let length = canary.gram();
-        for (start, gram) in canary.body.windows(length).enumerate() {
-            if start >= canary.public.start && start + length <= canary.public.end {
-                continue;
-            }
+        for (_, gram) in canary.grams() {
             let backwards: Vec<u8> = gram.iter().rev().copied().collect();
             if self.seen.contains(gram) || own.contains(gram) || own.contains(&backwards) {
                 return None;
@@ -175,34 +178,37 @@ impl Mint {
         Some(own.into_iter().collect())
     }
 
-    fn body(&mut self, format: Format) -> (Vec<u8>, Range<usize>) {
+    fn body(&mut self, format: Format) -> (Vec<u8>, BTreeSet<usize>) {
         let marked = |mint: &mut Self, length: usize| {
             let text = [mint.mixed(length), MARKER.into(), mint.mixed(length)].concat();
-            (text, length..length + MARKER.len())
+            (text, (length..length + MARKER.len()).collect())
         };
         let own = match format {
             Format::OpenaiProject => return marked(self, 74),
             Format::OpenaiLegacy => return marked(self, 20),
-            Format::Anthropic => [self.mixed(93), b"AA".to_vec()].concat(),
+            Format::Anthropic => {
+                return ([self.mixed(93), b"AA".to_vec()].concat(), [93, 94].into());
+            }
             Format::Azure => self.hex(32),
             Format::Openrouter | Format::TeamKey => self.hex(64),
             Format::Gemini => self.mixed(35),
             Format::Opaque => self.mixed(12),
             Format::OpaqueLineEnds => {
-                [self.mixed(9), b"\r\n".to_vec(), self.mixed(9), b"\r".to_vec()].concat()
+                let text = [&self.mixed(9)[..], b"\r\n", &self.mixed(9), b"\r"].concat();
+                return (text, [9, 10, 20].into());
             }
             Format::OpaqueUtf8 => {
                 let wide = "é\u{200b}".as_bytes();
                 let text = [&self.mixed(9), wide, &self.mixed(9), "名".as_bytes()].concat();
-                return (text, 9..9 + wide.len());
+                return (text, (9..9 + wide.len()).chain(23..26).collect());
             }
             Format::OpaqueEscape => {
                 let copy = b"\x1b]52;c;";
                 let text = [&self.mixed(9), &copy[..], &self.mixed(9), b"\x07\x1bc"].concat();
-                return (text, 9..9 + copy.len());
+                return (text, (9..9 + copy.len()).chain(25..28).collect());
             }
         };
-        (own, 0..0)
+        (own, BTreeSet::new())
     }
 
     /// Lower case, upper case, digit, and again: no word of a text looks like that.

@@ -1,5 +1,9 @@
 //! Collects what a test saw, and passes the verdict over all of it.
 
+use std::collections::HashSet;
+
+use sha2::{Digest as _, Sha256};
+
 use super::{
     canary::{Canary, Format, Mint},
     scan::{Scanner, beyond_masks},
@@ -11,6 +15,7 @@ pub(crate) struct Gate {
     /// Never put anywhere: finding one of them means that the detector is wrong.
     decoys: Vec<Canary>,
     artefacts: Vec<(String, Vec<u8>)>,
+    known: HashSet<[u8; 32]>,
 }
 
 impl Gate {
@@ -20,7 +25,7 @@ impl Gate {
             mint.make(format, &format!("decoy {format:?}"));
         }
         let decoys = std::mem::take(&mut mint.kept);
-        Self { mint, decoys, artefacts: Vec::new() }
+        Self { mint, decoys, artefacts: Vec::new(), known: HashSet::new() }
     }
 
     /// A key to be put somewhere; the label says where.
@@ -32,7 +37,7 @@ impl Gate {
     /// Something that a person, a program or a host could see.
     pub(crate) fn saw(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
         let bytes = bytes.into();
-        if !bytes.is_empty() && !self.artefacts.iter().any(|(_, known)| *known == bytes) {
+        if self.known.insert(Sha256::digest(&bytes).into()) && !bytes.is_empty() {
             self.artefacts.push((name.into(), bytes));
         }
     }

@@ -238,12 +238,12 @@ impl Scene {
             keys(gate, "compose .env"),
             keys(gate, "other parts of compose"),
         );
-        let environment = lines(&written, |name, key| {
+        let environment = lines(&written[..PLAIN], |name, key| {
             format!("      {name}: {}\n", quoted(key).replace('$', "$$"))
         });
         let through = lines(&written, |name, _| format!("      - {name}\n"));
         let replaced = lines(&written, |name, _| format!("      {name}: \"${{FROM_{name}}}\"\n"));
-        let labels = lines(&other, |name, key| format!("      {name}: {}\n", quoted(key)));
+        let labels = lines(&other[..PLAIN], |name, key| format!("      {name}: {}\n", quoted(key)));
         self.world.write(
             "compose.yaml",
             format!(
@@ -256,6 +256,15 @@ impl Scene {
         let plain = |prefix: &str, keys: &[(&str, Canary)]| {
             lines(&keys[..PLAIN], |name, key| format!("{prefix}{name}={}\n", key.text()))
         };
+        for (number, (name, key)) in written[PLAIN..].iter().enumerate() {
+            let file = format!("odd-{number}.yaml");
+            let key = quoted(key);
+            self.world.write(
+                &file,
+                format!("services:\n  api:\n    environment:\n      {name}: {key}\n"),
+            );
+            self.layer(&file, &format!("kind = \"compose\"\nfiles = [\"{file}\"]"));
+        }
         self.world.write("c.env", plain("", &file));
         self.world.write(".env", plain("FROM_", &dotenv));
         self.layer("all of compose", "kind = \"compose\"");

@@ -79,7 +79,9 @@ fn what_a_hostile_provider_answers_stays_there() {
     world.run(&mut gate, &["check"], &none);
     world.run(&mut gate, &["check", "--format", "json"], &none);
     for ((name, _), server) in ANSWERS.iter().zip(&servers) {
-        assert!(server.keyed() >= 2 * ASKED.len(), "{name} was not asked about every key");
+        // Who asks to wait is not asked again.
+        let least = if *name == "limited" { 1 } else { 2 * ASKED.len() };
+        assert!(server.keyed() >= least, "{name} was not asked about every key");
     }
 
     let catalogue = Arc::new(Catalogue::embedded());
@@ -100,7 +102,6 @@ fn what_a_hostile_provider_answers_stays_there() {
     let snapshot = engine::check(setup, |_| {}).expect("a pass");
     let outcomes: BTreeSet<Outcome> = snapshot.rows.iter().map(|row| row.probe.outcome).collect();
     assert!(outcomes.len() >= 5, "too little was told apart: {outcomes:?}");
-    assert!(!outcomes.contains(&Outcome::NotProbed), "something was not asked");
     look_at_everything(&mut gate, "online", &snapshot);
 
     for ((name, _), server) in ANSWERS.iter().zip(&servers) {
@@ -122,8 +123,6 @@ fn a_proxy_gets_no_key_and_its_password_is_not_shown() {
     let world = World::new();
     let keys = keys(&mut gate, "a file");
     world.write(".env", dotenv(&keys));
-    let password = gate.key(Format::OpaqueLineEnds, "nothing");
-    drop(password);
     let password = gate.key(Format::Opaque, "the password of a proxy").text();
     let proxy = Hostile::start(|_, _| Vec::new(), 0);
     let address = format!("http://me:{password}@127.0.0.1:{}", proxy.port).into_bytes();

@@ -38,7 +38,7 @@ const SPILLS: &[(&str, Spill)] = &[
     ("whole", |key| [b"invalid key: ", &key.bytes()[..]].concat()),
     ("last five", |key| [b"...", last(key, 5)].concat()),
     ("last eight", |key| [b"\xe2\x80\xa6", last(key, 8)].concat()),
-    ("middle", |key| key.body[9..17].to_vec()),
+    ("middle", |key| key.body[3..11].to_vec()),
     ("base64", |key| STANDARD.encode(key.bytes()).into_bytes()),
     ("base64 of a header", |key| {
         STANDARD.encode([b"Bearer ", &key.bytes()[..]].concat()).into_bytes()

@@ -71,10 +71,7 @@ impl<'a> Scanner<'a> {
 
     fn add_grams(&mut self, number: usize, key: &Canary) {
         let length = key.gram();
-        for (start, gram) in key.body.windows(length).enumerate() {
-            if start >= key.public.start && start + length <= key.public.end {
-                continue;
-            }
+        for (start, gram) in key.grams() {
             let mut add = |text: Vec<u8>, form| {
                 let revealed = start..start + length;
                 self.needles.push(Needle { key: number, text, revealed, form, alone: false });

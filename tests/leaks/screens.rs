@@ -30,12 +30,17 @@ pub(crate) fn look_at_everything(gate: &mut Gate, name: &str, snapshot: &Snapsho
                     gate.saw(format!("{name}: copied by {keys}"), text.as_bytes());
                 }
             }
-            gate.saw(format!("{name}: Debug of effects"), format!("{effects:?}"));
             gate.saw(format!("{name}: {width}x{height} after {keys}"), screen(&model));
         };
         step("g");
-        for _ in 0..snapshot.rows.len() {
-            for keys in ["enter", "y", "Y", "ctrl-d", "G", "=", "esc", "j"] {
+        for row in 0..snapshot.rows.len() {
+            // The largest screen shows all of every row; the others wrap and cut.
+            let keys: &[&str] = match (number, row % 16) {
+                (2, _) => &["enter", "y", "Y", "=", "esc", "j"],
+                (_, 0) => &["enter", "y", "Y", "ctrl-d", "G", "=", "esc", "j"],
+                _ => &["j"],
+            };
+            for keys in keys {
                 step(keys);
             }
         }
