@@ -247,9 +247,9 @@ impl Scene {
         self.world.write(
             "compose.yaml",
             format!(
-                "services:\n  api:\n    environment:\n{environment}  file:\n    env_file: c.env\n  \
-                 shell:\n    environment:\n{through}  dotenv:\n    environment:\n{replaced}  \
-                 labels:\n    labels:\n{labels}    command: [\"run\", \"--key\", {key}]\n",
+                "services:\n  api:\n    image: x\n    environment:\n{environment}  file:\n    image: x\n    env_file: c.env\n  \
+                 shell:\n    image: x\n    environment:\n{through}  dotenv:\n    image: x\n    environment:\n{replaced}  \
+                 labels:\n    image: x\n    labels:\n{labels}    command: [\"run\", \"--key\", {key}]\n",
                 key = quoted(&other[0].1)
             ),
         );
@@ -261,7 +261,7 @@ impl Scene {
             let key = quoted(key);
             self.world.write(
                 &file,
-                format!("services:\n  api:\n    environment:\n      {name}: {key}\n"),
+                format!("services:\n  api:\n    image: x\n    environment:\n      {name}: {key}\n"),
             );
             self.layer(&file, &format!("kind = \"compose\"\nfiles = [\"{file}\"]"));
         }

@@ -34,9 +34,9 @@ pub(crate) fn look_at_everything(gate: &mut Gate, name: &str, snapshot: &Snapsho
         };
         step("g");
         for row in 0..snapshot.rows.len() {
-            // The largest screen shows all of every row; the others wrap and cut.
-            let keys: &[&str] = match (number, row % 16) {
-                (2, _) => &["enter", "y", "Y", "=", "esc", "j"],
+            // All of every row is in the Debug of the picture; the screens take turns.
+            let keys: &[&str] = match (number, row % 24) {
+                (2, 0 | 5 | 11 | 17) => &["enter", "y", "Y", "=", "esc", "j"],
                 (_, 0) => &["enter", "y", "Y", "ctrl-d", "G", "=", "esc", "j"],
                 _ => &["j"],
             };
