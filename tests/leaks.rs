@@ -5,6 +5,8 @@
 //! `STALEKEY_LEAK_SEED` repeats the run of a printed seed; `STALEKEY_LEAK_KEEP` names a folder that
 //! everything seen is written to.
 
+#![expect(clippy::print_stdout, reason = "a failed run is repeated by its printed seed")]
+
 #[path = "leaks/arguments.rs"]
 mod arguments;
 #[path = "leaks/broken.rs"]

@@ -72,7 +72,7 @@ fn what_is_typed_by_mistake_is_not_repeated() {
         let format = [Format::OpenaiProject, Format::Opaque, Format::Azure][number % 3];
         let key = gate.key(format, &format!("the arguments {line:?}")).text();
         let arguments: Vec<String> = line.iter().map(|word| word.replace("{}", &key)).collect();
-        let bytes: Vec<&[u8]> = arguments.iter().map(|text| text.as_bytes()).collect();
+        let bytes: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
         let output = world.run_with(&mut gate, &bytes, &Variables::new(), b"");
         assert!(!output.status.success(), "{line:?}");
     }
@@ -90,7 +90,7 @@ fn a_path_is_shown_and_inert() {
             Some(_) => vec![format!("{flag}{path}")],
             None => vec![flag.to_owned(), path.to_owned()],
         };
-        let bytes: Vec<&[u8]> = arguments.iter().map(|text| text.as_bytes()).collect();
+        let bytes: Vec<&[u8]> = arguments.iter().map(String::as_bytes).collect();
         let output = world.run_with(&mut gate, &bytes, &Variables::new(), b"");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2));

@@ -75,7 +75,7 @@ struct Scene {
     shell: Variables,
     /// Masks of these have to be seen.
     whole: Vec<Canary>,
-    _processes: Vec<Waiting>,
+    waiting: Vec<Waiting>,
 }
 
 impl Scene {
@@ -89,7 +89,7 @@ impl Scene {
             ),
             shell: Vec::new(),
             whole: Vec::new(),
-            _processes: Vec::new(),
+            waiting: Vec::new(),
         };
         scene.dotenv(gate);
         scene.damaged(gate);
@@ -333,7 +333,7 @@ impl Scene {
             &format!("kind = \"process\"\nmatch = {{ command = \"with-words -c\" }}\nmin = {}", 2),
         );
         self.whole(&own);
-        self._processes.extend(processes);
+        self.waiting.extend(processes);
     }
 
     /// The parts of a run that stays in this process.

@@ -122,9 +122,9 @@ impl<'a> Scanner<'a> {
         let bytes = key.bytes();
         for digest in [Sha256::digest(&bytes).to_vec(), Sha512::digest(&bytes).to_vec()] {
             let forms = [
-                hex(&digest)[..12].to_owned(),
-                STANDARD_NO_PAD.encode(&digest)[..10].to_owned(),
-                URL_SAFE_NO_PAD.encode(&digest)[..10].to_owned(),
+                hex(&digest[..6]),
+                STANDARD_NO_PAD.encode(&digest[..9]),
+                URL_SAFE_NO_PAD.encode(&digest[..9]),
             ];
             for text in forms {
                 self.needles.push(Needle {

@@ -136,9 +136,8 @@ fn compact(text: &[u8]) -> Vec<u8> {
     while at < text.len() {
         match &text[at..] {
             [b'0', b'x' | b'X', ..] | [b'\\', b'x', ..] => at += 1,
-            [b':' | b',' | b'-' | b'_' | b'%', ..] => {}
+            [b':' | b',' | b'-' | b'_' | b'%', ..] | [] => {}
             [byte, ..] => compact.push(byte.to_ascii_lowercase()),
-            [] => {}
         }
         at += 1;
     }
