@@ -257,7 +257,8 @@ impl Keymap {
 fn shown_word(text: &str) -> &str {
     const LONGEST: usize = 24;
     let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
-    if plain && text.len() <= LONGEST { text } else { "…" }
+    let short = text.len() <= 4 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if short || (plain && text.len() <= LONGEST) { text } else { "…" }
 }
 
 fn unknown_action(name: &str) -> String {
