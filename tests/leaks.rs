@@ -13,6 +13,7 @@ mod arguments;
 mod broken;
 #[path = "leaks/canary.rs"]
 mod canary;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/dashboard.rs"]
 mod dashboard;
 #[path = "leaks/gate.rs"]
