@@ -160,8 +160,11 @@ impl<'a> Scanner<'a> {
         }
         // Joining puts the tail of one key's mask before the next column: a single piece is chance.
         let literal = |view: &str| matches!(view, "raw" | "without terminal escapes");
-        found.retain(|(key, view, form), positions| {
-            literal(view) || *form != "plain" || positions.len() > self.keys[*key].gram()
+        // A cut word and its ellipsis look like two characters of any key once case is gone.
+        found.retain(|(key, view, form), positions| match *form {
+            "plain" => literal(view) || positions.len() > self.keys[*key].gram(),
+            "edge" => literal(view),
+            _ => true,
         });
         let leaks = found.into_iter().map(|((key, view, form), positions)| Leak {
             key: self.keys[key].label.clone(),
