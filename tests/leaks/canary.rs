@@ -1,10 +1,7 @@
 //! Keys that nobody uses, made at run time from a printed seed. Every five characters of their
 //! bodies occur once over all of them, so that a few characters tell whose they are.
 
-use std::{
-    collections::{BTreeSet, HashSet},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::{BTreeSet, HashSet};
 
 /// The variable that repeats the run of a printed seed.
 const SEED_VARIABLE: &str = "STALEKEY_LEAK_SEED";
