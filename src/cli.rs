@@ -10,6 +10,7 @@ mod fingerprint;
 mod providers;
 mod schema;
 mod setting;
+mod terminal;
 mod user_salt;
 mod welcome;
 

@@ -5,6 +5,7 @@
 
 mod beside;
 mod ci;
+mod companion;
 mod compose;
 mod dotenv;
 mod home;

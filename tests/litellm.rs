@@ -1,26 +1,22 @@
-//! A real LiteLLM proxy on loopback. Runs when `STALEKEY_LITELLM` names its address; `.ci/litellm
-//! start` installs and starts one.
+//! A real LiteLLM proxy on loopback. Runs when `STALEKEY_LITELLM` names its address and
+//! `STALEKEY_LITELLM_KEY` holds its master key; `.ci/litellm` installs and starts one.
 
 use std::{env, fs, process::Command};
 
-/// The master key that `.ci/litellm` configures.
-const GOOD: &str = "sk-loopback-master-1234";
-const BAD: &str = "sk-loopback-wrong-9999";
-
 #[expect(clippy::print_stderr, reason = "a test says what it skips")]
-fn address() -> Option<String> {
-    let address = env::var("STALEKEY_LITELLM").ok();
-    if address.is_none() {
+fn proxy() -> Option<(String, String)> {
+    let proxy = env::var("STALEKEY_LITELLM").ok().zip(env::var("STALEKEY_LITELLM_KEY").ok());
+    if proxy.is_none() {
         eprintln!("skipped: no LiteLLM proxy; STALEKEY_LITELLM names none");
     }
-    address
+    proxy
 }
 
 /// The file has the good key; the shell, and so what compose fills in, has the bad one.
-fn check(provider: &str, address: &str) -> serde_json::Value {
+fn check(provider: &str, address: &str, good: &str) -> serde_json::Value {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a file");
-    write(".env", &format!("OPENAI_API_KEY={GOOD}\n"));
+    write(".env", &format!("OPENAI_API_KEY={good}\n"));
     write(
         "compose.yaml",
         "services:\n  api:\n    image: x\n    environment:\n      OPENAI_API_KEY: ${OPENAI_API_KEY}\n",
@@ -57,7 +53,7 @@ kind = "shell"
     let output = Command::new(env!("CARGO_BIN_EXE_stalekey"))
         .args(["check", "--format", "json", "--endpoint", &format!("openai={address}")])
         .current_dir(folder.path())
-        .env("OPENAI_API_KEY", BAD)
+        .env("OPENAI_API_KEY", format!("{good}0"))
         .output()
         .expect("the program runs");
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
@@ -76,13 +72,13 @@ fn outcomes(report: &serde_json::Value) -> Vec<(&str, &str)> {
 
 #[test]
 fn good_and_bad_keys_are_told_apart_with_two_keyed_requests() {
-    let Some(address) = address() else { return };
+    let Some((address, good)) = proxy() else { return };
     for (provider, base) in [
         ("litellm-proxy", address.clone()),
         ("openai", format!("{address}/v1")),
         ("openai-compatible", format!("{address}/v1")),
     ] {
-        let report = check(provider, &base);
+        let report = check(provider, &base, &good);
         assert_eq!(
             outcomes(&report),
             [(".env", "alive"), ("compose", "dead"), ("shell", "dead")],

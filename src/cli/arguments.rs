@@ -3,7 +3,6 @@
 use std::{
     ffi::OsString,
     io::{self, Write as _},
-    path::PathBuf,
 };
 
 use clap::{
@@ -11,7 +10,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint};
+use super::{Exit, check, demo, fingerprint, setting::RunArguments};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -23,26 +22,6 @@ pub(super) struct Arguments {
     pub run: RunArguments,
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// What to look at, and what may be sent.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct RunArguments {
-    /// The inventory [default: $STALEKEY_CONFIG, ./stalekey.toml, the user's config folder]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Send nothing; compare only
-    #[arg(long)]
-    pub offline: bool,
-    /// Look at this environment only; may be given again
-    #[arg(long, value_name = "NAME")]
-    pub environment: Vec<String>,
-    /// Look at this credential only; may be given again
-    #[arg(long, value_name = "ID")]
-    pub credential: Vec<String>,
-    /// Ask here about this credential's keys, for this run
-    #[arg(long, value_name = "CREDENTIAL=URL")]
-    pub endpoint: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,13 @@
 //! `stalekey`: the dashboard.
 
-use std::{env, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
 use super::{
     Exit, Failure,
-    arguments::RunArguments,
-    check::speaks_utf8,
-    setting::{self, User},
+    setting::{self, RunArguments, User},
+    terminal::{no_color, speaks_utf8},
     welcome,
 };
 use crate::{
@@ -49,7 +48,6 @@ fn welcome_screen(looked_in: Vec<String>, user: &User) -> Result<Exit, Failure> 
 }
 
 fn options(user: &User) -> Result<tui::Options, Failure> {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     let keymap = Keymap::with(&user.settings.keys)
         .map_err(|why| Failure::Message(format!("error: settings.toml: `[keys]`: {why}")))?;
     let theme = match user.settings.theme {
@@ -58,7 +56,7 @@ fn options(user: &User) -> Result<tui::Options, Failure> {
         user_settings::Theme::ColourBlind => Theme::ColourBlind,
     };
     let ascii = user.settings.ascii || !speaks_utf8();
-    Ok(tui::Options { keymap, theme, ascii, no_color, welcome: Vec::new() })
+    Ok(tui::Options { keymap, theme, ascii, no_color: no_color(), welcome: Vec::new() })
 }
 
 fn show(start: impl FnOnce() -> tui::Handle, options: tui::Options) -> Result<Exit, Failure> {

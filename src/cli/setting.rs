@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Failure, arguments::RunArguments, user_salt};
+use clap::Args;
+
+use super::{Failure, user_salt};
 use crate::{
     domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
     engine::Setup,
@@ -19,6 +21,26 @@ use crate::{
     probe::Endpoint,
     providers::Catalogue,
 };
+
+/// What to look at, and what may be sent.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunArguments {
+    /// The inventory [default: $STALEKEY_CONFIG, ./stalekey.toml, the user's config folder]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Send nothing; compare only
+    #[arg(long)]
+    pub offline: bool,
+    /// Look at this environment only; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// Look at this credential only; may be given again
+    #[arg(long, value_name = "ID")]
+    pub credential: Vec<String>,
+    /// Ask here about this credential's keys, for this run
+    #[arg(long, value_name = "CREDENTIAL=URL")]
+    pub endpoint: Vec<String>,
+}
 
 /// What the user's own settings and files add to a run.
 pub(super) struct User {
