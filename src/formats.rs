@@ -3,7 +3,7 @@
 //! Each format is one file. A format never fails for a bad line that its consumer survives, never
 //! executes anything, and reports a [`Refusal`] exactly where its consumer would load nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::domain::{
     place::Position,
@@ -42,6 +42,52 @@ impl Contents {
         self.occurrences
             .iter()
             .find(|occurrence| occurrence.wins && occurrence.variable == variable)
+    }
+
+    /// Without the variables that nobody wants; names that may be a slip stay.
+    #[must_use]
+    pub fn only(mut self, wanted: &Wanted) -> Self {
+        let is_wanted =
+            |occurrence: &Occurrence<SecretValue>| wanted.contains(&occurrence.variable);
+        if !self.occurrences.iter().all(is_wanted) {
+            let (kept, others): (Vec<_>, Vec<_>) =
+                self.occurrences.into_iter().partition(is_wanted);
+            self.occurrences = kept;
+            let names = others.into_iter().map(|occurrence| occurrence.variable);
+            self.other_names.extend(names.filter(|name| wanted.resembles(name)));
+        }
+        self
+    }
+}
+
+/// The variables that a caller asks for, where values of others need not be kept.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    names: BTreeSet<String>,
+}
+
+/// A slip changes the length of a name by no more than this.
+const MOST_SLIPPED: usize = 2;
+
+impl Wanted {
+    /// These names.
+    pub fn new(names: BTreeSet<String>) -> Self {
+        Self { names }
+    }
+
+    /// The names, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// It is one of them.
+    pub fn contains(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// It may be one of them misspelt: its length is close.
+    pub fn resembles(&self, name: &str) -> bool {
+        self.names.iter().any(|wanted| wanted.len().abs_diff(name.len()) <= MOST_SLIPPED)
     }
 }
 

@@ -4,7 +4,7 @@
 //! reader is an engine of its own, one file each, and the file says which reader it belongs to.
 //! A new dialect is one new file, its `mod` line and one line in the registry below.
 
-use crate::formats::{Contents, Environment, Refusal};
+use crate::formats::{Contents, Environment, Refusal, Wanted};
 
 mod bun;
 mod characters;
@@ -284,6 +284,24 @@ pub fn parse(
     environment: &Environment,
 ) -> Result<Contents, Refusal> {
     (dialect.engine())(bytes, environment)
+}
+
+/// The same, without variables that nobody wants where the reader can do without them; those that
+/// look like a slip are then in `other_names`.
+///
+/// # Errors
+///
+/// A [`Refusal`] exactly where that reader loads nothing of the file.
+pub fn parse_wanted(
+    dialect: Dialect,
+    bytes: &[u8],
+    environment: &Environment,
+    wanted: &Wanted,
+) -> Result<Contents, Refusal> {
+    match dialect {
+        Dialect::PythonDotenv => python_dotenv::read_wanted(bytes, environment, wanted),
+        _ => parse(dialect, bytes, environment),
+    }
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 
 use super::open::{Failure, LINES_CAP, Opened, Stamp, open, stamp};
 use crate::formats::{
-    Contents, Environment, Refusal,
-    dotenv::{Dialect, parse, traps},
+    Contents, Environment, Refusal, Wanted,
+    dotenv::{Dialect, parse_wanted, traps},
 };
 
 /// A file that changed less than this before it was read may change again within the same tick of
@@ -44,14 +44,14 @@ struct Known {
 
 /// The files of a run. Secrets in it are wiped when it forgets or is dropped.
 pub struct ReadFiles {
-    wanted: BTreeSet<String>,
+    wanted: Wanted,
     known: Mutex<HashMap<(PathBuf, Vec<Dialect>), Slot>>,
 }
 
 impl ReadFiles {
     /// Nothing is known yet. Values of `wanted` variables are kept, and of no others.
     pub fn new(wanted: BTreeSet<String>) -> Self {
-        Self { wanted, known: Mutex::default() }
+        Self { wanted: Wanted::new(wanted), known: Mutex::default() }
     }
 
     /// The file, read by each of `readers`. In one pass an unchanged file is read once.
@@ -83,15 +83,15 @@ impl ReadFiles {
     }
 
     fn parse(&self, opened: &Opened, readers: &[Dialect], environment: &Environment) -> ReadFile {
-        let wanted: Vec<&str> = self.wanted.iter().map(String::as_str).collect();
+        let wanted: Vec<&str> = self.wanted.iter().collect();
         let mut found = Vec::new();
         let mut by_reader = Vec::with_capacity(readers.len());
         for (number, reader) in readers.iter().enumerate() {
-            let read = parse(*reader, &opened.bytes, environment);
+            let read = parse_wanted(*reader, &opened.bytes, environment, &self.wanted);
             if number == 0 {
                 found = traps::traps(*reader, &opened.bytes, &read, environment, &wanted);
             }
-            by_reader.push(read.map(|contents| Arc::new(self.only_wanted(contents))));
+            by_reader.push(read.map(|contents| Arc::new(contents.only(&self.wanted))));
         }
         ReadFile {
             modified_at: opened.modified_at,
@@ -99,17 +99,6 @@ impl ReadFiles {
             by_reader,
             traps: found,
         }
-    }
-
-    /// Of what nobody asks for, the names stay: one of them may be a misspelt variable.
-    fn only_wanted(&self, contents: Contents) -> Contents {
-        let (kept, other): (Vec<_>, Vec<_>) = contents
-            .occurrences
-            .into_iter()
-            .partition(|occurrence| self.wanted.contains(&occurrence.variable));
-        let mut other_names = contents.other_names;
-        other_names.extend(other.into_iter().map(|occurrence| occurrence.variable));
-        Contents { occurrences: kept, problems: contents.problems, other_names }
     }
 }
 

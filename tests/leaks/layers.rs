@@ -4,7 +4,7 @@ use stalekey::{
     domain::{credential::CredentialFacts, fingerprint::FingerprintKey, snapshot::Snapshot},
     engine::{self, Setup},
     inventory,
-    layers::{self, Surroundings},
+    layers::{self, ReadFiles, Surroundings},
     providers::Catalogue,
 };
 use std::{
@@ -405,8 +405,13 @@ fn every_layer_kind_on_every_screen() {
     gate.saw("Debug of the fingerprint key", format!("{:?}", setup.fingerprint_key));
     let facts: Vec<CredentialFacts> = CREDENTIALS.iter().map(facts).collect();
     let facts: Vec<&CredentialFacts> = facts.iter().collect();
-    let surroundings =
-        Surroundings::new(&setup.inventory.folder, setup.home.clone(), setup.shell.clone());
+    let wanted = facts.iter().flat_map(|facts| facts.wanted_variables()).map(str::to_owned);
+    let surroundings = Surroundings::new(
+        &setup.inventory.folder,
+        setup.home.clone(),
+        setup.shell.clone(),
+        Arc::new(ReadFiles::new(wanted.collect())),
+    );
     for layer in &setup.inventory.layers {
         let readings = layers::read(layer, &facts, &surroundings);
         gate.saw(format!("Debug of readings of {}", layer.name), format!("{readings:?}"));

@@ -4,10 +4,12 @@
 //! wrong. `${NAME}` and `${NAME:-default}` are resolved in every value, single quotes included,
 //! the file before the environment.
 
+use std::borrow::Cow;
+
 use crate::{
     domain::{reading::Yield, secret::SecretValue},
     formats::{
-        Contents, Environment, MOST_VALUE_BYTES, Refusal,
+        Contents, Environment, MOST_VALUE_BYTES, Refusal, Wanted,
         dotenv::{
             characters::{is_python_space, leading, line, trim_end},
             collector::Collector,
@@ -18,13 +20,16 @@ use crate::{
 
 /// Reads a file as python-dotenv 1.2.4 and later do.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    let rules = Rules {
-        keeps_byte_order_mark: false,
-        closes_behind_backslash: false,
-        comment_is_value: false,
-        passes_names_through: false,
-    };
-    read_with(bytes, environment, rules)
+    read_with(bytes, environment, NEWEST, None)
+}
+
+/// Reads of a file what is wanted, as python-dotenv 1.2.4 and later do.
+pub(super) fn read_wanted(
+    bytes: &[u8],
+    environment: &Environment,
+    wanted: &Wanted,
+) -> Result<Contents, Refusal> {
+    read_with(bytes, environment, NEWEST, Some(wanted))
 }
 
 /// Reads a file as python-dotenv 1.2.3 does.
@@ -35,7 +40,7 @@ pub(super) fn read_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Cont
         comment_is_value: true,
         passes_names_through: false,
     };
-    read_with(bytes, environment, rules)
+    read_with(bytes, environment, rules, None)
 }
 
 /// Reads a file as python-dotenv before 1.2.3 does.
@@ -46,7 +51,7 @@ pub(super) fn read_1_1(bytes: &[u8], environment: &Environment) -> Result<Conten
         comment_is_value: true,
         passes_names_through: false,
     };
-    read_with(bytes, environment, rules)
+    read_with(bytes, environment, rules, None)
 }
 
 /// Reads a file as docker-compose 1 does with python-dotenv 0.21.
@@ -60,7 +65,7 @@ pub(super) fn read_for_compose_1(
         comment_is_value: true,
         passes_names_through: true,
     };
-    read_with(bytes, environment, rules)
+    read_with(bytes, environment, rules, None)
 }
 
 /// What differs between the versions.
@@ -75,7 +80,20 @@ struct Rules {
     passes_names_through: bool,
 }
 
-fn read_with(bytes: &[u8], environment: &Environment, rules: Rules) -> Result<Contents, Refusal> {
+/// The rules since 1.2.4.
+const NEWEST: Rules = Rules {
+    keeps_byte_order_mark: false,
+    closes_behind_backslash: false,
+    comment_is_value: false,
+    passes_names_through: false,
+};
+
+fn read_with(
+    bytes: &[u8],
+    environment: &Environment,
+    rules: Rules,
+    wanted: Option<&Wanted>,
+) -> Result<Contents, Refusal> {
     let decoding = Decoding {
         drops_byte_order_mark: !rules.keeps_byte_order_mark,
         invalid: Invalid::Refused,
@@ -83,6 +101,7 @@ fn read_with(bytes: &[u8], environment: &Environment, rules: Rules) -> Result<Co
     };
     let source = Source::decode(bytes, decoding)?;
     let mut collector = Collector::new(&source, environment);
+    collector.only(wanted);
     let text = source.text();
     let mut at = leading(text, is_python_space);
     while at < text.len() {
@@ -110,7 +129,7 @@ struct Unread {
 /// One statement: a name, and maybe a value that stands at `at`.
 struct Statement<'text> {
     name: Option<&'text [u8]>,
-    value: Option<Vec<u8>>,
+    value: Option<Cow<'text, [u8]>>,
     at: usize,
     end: usize,
 }
@@ -119,6 +138,9 @@ impl Statement<'_> {
     fn record(&self, collector: &mut Collector<'_>, rules: Rules) -> Result<(), Refusal> {
         let Some(name) = self.name else { return Ok(()) };
         let name = std::str::from_utf8(name).unwrap_or_default();
+        if collector.passes_over(name) {
+            return Ok(());
+        }
         match &self.value {
             Some(value) => {
                 let value = resolve(collector, value);
@@ -145,7 +167,7 @@ fn read_statement(text: &[u8], start: usize, rules: Rules) -> Result<Statement<'
         at += 1 + blank;
         let (value, value_at, end) =
             if blank > 0 && !rules.comment_is_value && text.get(at) == Some(&b'#') {
-                (Vec::new(), at, at)
+                (Cow::Borrowed(&b""[..]), at, at)
             } else {
                 read_value(text, at, rules)?
             };
@@ -192,17 +214,21 @@ fn read_name(text: &[u8], at: usize) -> Result<(Option<&[u8]>, usize), Unread> {
 }
 
 /// The value at `at`: its bytes, where they begin, and where the reader goes on.
-fn read_value(text: &[u8], at: usize, rules: Rules) -> Result<(Vec<u8>, usize, usize), Unread> {
+fn read_value(
+    text: &[u8],
+    at: usize,
+    rules: Rules,
+) -> Result<(Cow<'_, [u8]>, usize, usize), Unread> {
     match text.get(at) {
         Some(quote @ (b'\'' | b'"')) => {
             let (value, end) = read_quoted(text, at, *quote, rules)?;
-            Ok((value, at + 1, end))
+            Ok((Cow::Owned(value), at + 1, end))
         }
-        None | Some(b'\n') => Ok((Vec::new(), at, at)),
+        None | Some(b'\n') => Ok((Cow::Borrowed(b""), at, at)),
         Some(_) => {
             let whole = line(text, at);
             let kept = &whole[..comment_start(whole).unwrap_or(whole.len())];
-            Ok((trim_end(kept, is_python_space).to_vec(), at, at + whole.len()))
+            Ok((Cow::Borrowed(trim_end(kept, is_python_space)), at, at + whole.len()))
         }
     }
 }
