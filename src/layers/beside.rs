@@ -78,7 +78,8 @@ fn look(folder: &Path) -> Vec<Clue> {
             .flat_map(|name| read(name, &folder.join(name))),
     );
     let workflows = folder.join(WORKFLOWS);
-    let mut steps = names(&workflows, |name| name.ends_with(".yml") || name.ends_with(".yaml"));
+    let mut steps =
+        names(&workflows, |name| matches!(name.rsplit_once('.'), Some((_, "yml" | "yaml"))));
     steps.sort_unstable();
     found.extend(steps.iter().flat_map(|name| read(name, &workflows.join(name))));
     found
