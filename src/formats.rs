@@ -14,7 +14,7 @@ use crate::domain::{
 pub mod ci;
 pub mod compose;
 pub mod dotenv;
-//pub mod export;
+pub mod export;
 mod json;
 //pub mod kubernetes;
 pub mod shell;
