@@ -19,7 +19,7 @@ pub mod files;
 mod json;
 pub mod kubernetes;
 pub mod shell;
-//pub mod systemd;
+pub mod systemd;
 pub mod template;
 mod tree;
 pub mod yaml;

@@ -19,6 +19,8 @@ pub trait Files {
 pub enum Missed {
     /// It does not exist.
     Absent,
+    /// It is a link to `/dev/null`: there, and empty on purpose.
+    Null,
     /// It could not be read.
     Unreadable(Unreadable),
 }

@@ -123,7 +123,7 @@ fn generate(
 
 fn read(path: &str, files: &mut dyn Files) -> Result<Vec<u8>, Failure> {
     files.read(path).map_err(|missed| match missed {
-        Missed::Absent => Failure::Absent { path: path.to_owned() },
+        Missed::Absent | Missed::Null => Failure::Absent { path: path.to_owned() },
         Missed::Unreadable(why) => Failure::Unreadable { path: path.to_owned(), why },
     })
 }

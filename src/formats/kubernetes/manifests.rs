@@ -91,6 +91,7 @@ impl Loaded {
         }
         let bytes = match files.read(path) {
             Ok(bytes) => zeroize::Zeroizing::new(bytes),
+            Err(Missed::Null) => return Ok(()),
             Err(Missed::Absent) => return Err(Failure::Absent { path: path.to_owned() }),
             Err(Missed::Unreadable(why)) => {
                 return Err(Failure::Unreadable { path: path.to_owned(), why });
