@@ -126,7 +126,8 @@ pub fn resolve(
         assignments.extend(parsed.assignments);
     }
     let specifiers = specifiers::Specifiers::of(&found.name, request.scope, machine);
-    let mut builder = environment::Builder::new(specifiers, &found.root, machine, problems);
+    let mut builder =
+        environment::Builder::new(specifiers, found.root.as_deref(), machine, problems);
     for assignment in &assignments {
         builder.take(assignment);
     }

@@ -8,7 +8,10 @@ use super::{
     collector::{Collector, Entry, time},
 };
 use crate::{
-    domain::reading::{OpaqueReason, Yield},
+    domain::{
+        reading::{OpaqueReason, Yield},
+        secret::SecretValue,
+    },
     formats::{Refusal, tree::Node},
 };
 
@@ -48,7 +51,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Vec<Part>, Refusal> {
             (_, None) => Entry::opaque(key, position, OpaqueReason::Hidden),
             (_, Some(value)) => match Entry::of(key, value) {
                 // An empty text is what the platform prints for a value that it hides.
-                _ if value.scalar().is_some_and(|text| text.is_empty()) => {
+                _ if value.scalar().is_some_and(SecretValue::is_empty) => {
                     Entry::new(key, position, Yield::Opaque(OpaqueReason::Hidden))
                 }
                 entry => entry,

@@ -27,8 +27,7 @@ pub(super) fn expand<'a>(
         let after = after.get(1..).unwrap_or_default();
         rest = after.get(1..).unwrap_or_default();
         match after.first() {
-            None => output.push(b'$'),
-            Some(b'$') => output.push(b'$'),
+            None | Some(b'$') => output.push(b'$'),
             Some(b'(') => match memchr::memchr(b')', rest) {
                 None => output.extend_from_slice(b"$("),
                 Some(end) => {

@@ -68,10 +68,12 @@ fn winner(row: &Row, variable: &str) -> Option<Yield<SecretValue>> {
     contents.winner(variable).map(|found| found.yields.clone())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what a lookup gives")]
 fn value(text: impl Into<Vec<u8>>) -> Option<Yield<SecretValue>> {
     Some(Yield::Value(SecretValue::new(text)))
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "compared with what a lookup gives")]
 fn opaque(reason: OpaqueReason) -> Option<Yield<SecretValue>> {
     Some(Yield::Opaque(reason))
 }

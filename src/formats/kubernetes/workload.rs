@@ -251,10 +251,9 @@ impl<'a> Environment<'a> {
         let meaning = |name: &str| match self.winner(name).map(|found| &found.yields) {
             Some(Yield::Value(value)) => Meaning::Value(value.expose()),
             Some(Yield::Opaque(_)) => Meaning::Unknown,
-            Some(Yield::Unset | Yield::Inherited) => Meaning::None,
             // The cluster's own, of services; or a variable of a source that is not here.
             None if self.elsewhere || is_of_service(name) => Meaning::Unknown,
-            None => Meaning::None,
+            Some(Yield::Unset | Yield::Inherited) | None => Meaning::None,
         };
         match expand(text.expose(), self.left, meaning) {
             Some(value) => {

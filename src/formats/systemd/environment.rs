@@ -4,7 +4,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Failure, Machine, glob,
-    specifiers::{Specifiers, Unknown},
+    specifiers::Specifiers,
     unit_file::{Assignment, Directive},
     words,
 };
@@ -47,7 +47,7 @@ struct NamedFile {
 /// The directives, while they are taken in.
 pub(super) struct Builder<'a> {
     specifiers: Specifiers,
-    root: &'a Option<String>,
+    root: Option<&'a str>,
     machine: &'a Machine,
     passed: Vec<Occurrence<SecretValue>>,
     own: Vec<Occurrence<SecretValue>>,
@@ -60,7 +60,7 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     pub(super) fn new(
         specifiers: Specifiers,
-        root: &'a Option<String>,
+        root: Option<&'a str>,
         machine: &'a Machine,
         problems: Vec<Problem>,
     ) -> Self {
@@ -115,16 +115,12 @@ impl<'a> Builder<'a> {
         for word in words {
             let start = word.offsets.first().copied().unwrap_or_default();
             let place = assignment.place(start);
-            match self.specifiers.expand(&word.text) {
-                Ok((text, sources)) => {
-                    let offset =
-                        |source: &usize| word.offsets.get(*source).copied().unwrap_or(start);
-                    expanded.push((Ok((text, sources.iter().map(offset).collect())), place));
-                }
-                Err(Unknown) => {
-                    self.problems.push(Problem { place: place.clone(), text: UNKNOWN_SPECIFIER });
-                    expanded.push((Err(word.text), place));
-                }
+            if let Ok((text, sources)) = self.specifiers.expand(&word.text) {
+                let offset = |source: &usize| word.offsets.get(*source).copied().unwrap_or(start);
+                expanded.push((Ok((text, sources.iter().map(offset).collect())), place));
+            } else {
+                self.problems.push(Problem { place: place.clone(), text: UNKNOWN_SPECIFIER });
+                expanded.push((Err(word.text), place));
             }
         }
         expanded
@@ -177,12 +173,11 @@ impl<'a> Builder<'a> {
         let optional = value.starts_with(b"-");
         let place = assignment.place(usize::from(optional));
         let text = value.get(usize::from(optional)..).unwrap_or_default();
-        let path = match self.specifiers.expand(text) {
-            Ok((path, _)) => String::from_utf8(path).ok(),
-            Err(Unknown) => {
-                self.problems.push(Problem { place: place.clone(), text: UNKNOWN_SPECIFIER });
-                None
-            }
+        let path = if let Ok((path, _)) = self.specifiers.expand(text) {
+            String::from_utf8(path).ok()
+        } else {
+            self.problems.push(Problem { place: place.clone(), text: UNKNOWN_SPECIFIER });
+            None
         };
         if path.as_ref().is_some_and(|path| !path.starts_with('/')) {
             self.problems.push(Problem { place, text: NOT_ABSOLUTE });
@@ -271,7 +266,7 @@ impl<'a> Builder<'a> {
     /// On this machine a file that is needed and not there keeps the unit from starting; among
     /// files that were collected elsewhere it may just not have been collected.
     fn absent(&mut self, named: &NamedFile) -> Result<(), Failure> {
-        if self.root.as_deref() == Some("") {
+        if self.root == Some("") {
             return if named.optional { Ok(()) } else { Err(named.refuse(FILE_ABSENT)) };
         }
         self.elsewhere = true;

@@ -76,15 +76,12 @@ fn one(pattern: &[char], character: char) -> Option<usize> {
             let mut fits = false;
             let mut at = 0;
             while let Some(low) = set.get(at) {
-                match (set.get(at + 1), set.get(at + 2)) {
-                    (Some('-'), Some(high)) => {
-                        fits |= (*low..=*high).contains(&character);
-                        at += 3;
-                    }
-                    _ => {
-                        fits |= *low == character;
-                        at += 1;
-                    }
+                if let (Some('-'), Some(high)) = (set.get(at + 1), set.get(at + 2)) {
+                    fits |= (*low..=*high).contains(&character);
+                    at += 3;
+                } else {
+                    fits |= *low == character;
+                    at += 1;
                 }
             }
             (fits != negated).then_some(start + length + 1)

@@ -53,10 +53,9 @@ fn word(value: &[u8], start: usize, escapes: bool) -> Option<(Word, usize)> {
                 continue;
             }
             Some(open) if byte == open => quote = None,
-            Some(_) => word.push(byte, at),
             None if matches!(byte, b'"' | b'\'') => quote = Some(byte),
             None if is_blank(byte) => break,
-            None => word.push(byte, at),
+            _ => word.push(byte, at),
         }
         at += 1;
     }
