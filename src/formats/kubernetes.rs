@@ -5,6 +5,8 @@
 //! `env` over `envFrom`, the last source over those before, `$(NAME)` from what stands earlier.
 //! Folders are read whole, or as their `kustomization.yaml` says where that is simple.
 
+use std::collections::BTreeMap;
+
 use crate::{
     domain::{inert::inert, place::Place, reading::Unreadable},
     formats::{Contents, Refusal, files::Files},
@@ -31,8 +33,10 @@ pub struct Request {
 /// What one consumer is given: a container, or where there is no workload an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// `deploy/api/web`, `secret/keys`.
+    /// `deploy/api/web`, `secret/keys`; behind the namespace where several have the same name.
     pub name: String,
+    /// The namespace, when the manifest says it.
+    pub namespace: Option<String>,
     /// It is a container of a workload.
     pub is_container: bool,
     /// Where it stands.
@@ -89,6 +93,7 @@ pub fn resolve(request: &Request, files: &mut dyn Files) -> Result<Vec<Row>, Fai
     let store = data::Store::of(&objects, loaded.generated);
     let mut workloads: Vec<_> =
         objects.iter().filter(|object| workload::pod(object).is_some()).collect();
+    manifests::keep_last(&mut workloads);
     if let Some(wanted) = &request.workload {
         workloads.retain(|object| workload::is_named(object, wanted));
         if workloads.is_empty() {
@@ -107,10 +112,24 @@ pub fn resolve(request: &Request, files: &mut dyn Files) -> Result<Vec<Row>, Fai
     } else if rows.is_empty() {
         return Err(Failure::NoContainer);
     }
+    tell_apart(&mut rows);
     for contents in rows.iter_mut().filter_map(|row| row.contents.as_mut().ok()) {
         contents.problems.extend(loaded.problems.iter().cloned());
     }
     Ok(rows)
+}
+
+/// Rows of one name in several namespaces begin with the namespace.
+fn tell_apart(rows: &mut [Row]) {
+    let mut count: BTreeMap<String, usize> = BTreeMap::new();
+    for row in rows.iter() {
+        *count.entry(row.name.clone()).or_default() += 1;
+    }
+    for row in rows.iter_mut().filter(|row| count.get(&row.name).is_some_and(|count| *count > 1)) {
+        if let Some(namespace) = &row.namespace {
+            row.name = format!("{namespace}/{}", row.name);
+        }
+    }
 }
 
 /// A place in a file.

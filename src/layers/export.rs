@@ -42,11 +42,14 @@ pub(super) fn read(
         }
     };
     keep_newest(&mut evidence, &opened);
-    evidence.exported = true;
-    match parse(shape.and_then(Shape::from_name), pointer, &opened.bytes) {
+    let named = shape.and_then(Shape::from_name);
+    // A file that a person keeps is no export: its own time is that of its values. A map that was
+    // only recognised may be either, so nothing is concluded from its time.
+    let is_kept = matches!(named, Some(Shape::Json | Shape::Yaml | Shape::Toml))
+        || named.is_none() && pointer.is_some();
+    evidence.exported = !is_kept;
+    match parse(named, pointer, &opened.bytes) {
         Ok(Export { shape, parts }) => {
-            // A file that a person keeps is no export: its own time is that of its values.
-            evidence.exported = !matches!(shape, Shape::Json | Shape::Yaml | Shape::Toml);
             evidence.reader = Some(shape.name().to_owned());
             let found = |part| found(part, path, credentials, &evidence);
             parts.into_iter().map(found).collect()
@@ -155,9 +158,15 @@ mod tests {
         let one = credential("openai", "OPENAI_API_KEY");
         let found = read_text(text, None, &[&one]);
         assert_eq!(found.len(), rows);
-        assert_eq!(found[0].evidence.exported, rows == 2, "a plain map has its own time");
+        assert!(found[0].evidence.exported);
         assert_eq!(found[rows - 1].instance.is_some(), rows == 2);
         assert_eq!(matches!(found[rows - 1].undefined, Undefined::Opaque(_)), rows == 2);
+    }
+
+    #[test]
+    fn a_file_that_is_kept_has_a_time_of_its_own() {
+        let found = read_text(r#"{"keys":{"K":"v"}}"#, Some("/keys"), &[]).remove(0);
+        assert!(!found.evidence.exported && found.evidence.changed().is_some());
     }
 
     #[test]

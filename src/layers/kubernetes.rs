@@ -34,7 +34,7 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
 }
 
 fn found(row: Row, request: &Request) -> Found {
-    let Row { name, is_container, place, contents, elsewhere } = row;
+    let Row { name, is_container, place, contents, elsewhere, .. } = row;
     let undefined =
         if elsewhere { Undefined::Opaque(OpaqueReason::Elsewhere) } else { Undefined::Missing };
     let name = inert(&name);

@@ -1,4 +1,4 @@
-//! An item of 1Password. A field's label is the variable's name; an item with one concealed field
+//! An item of 1Password, or fields of it. A field's label is the variable's name; an item with one concealed field
 //! holds that one value.
 
 use super::{
@@ -10,15 +10,29 @@ use crate::formats::{Refusal, tree::Node};
 const NO_FIELDS: &str = "this item has no field with a value";
 
 pub(super) fn fits(root: &Node) -> bool {
-    root.has("fields")
-        && (root.has("vault") || root.has("category"))
-        && root.get("fields").is_some_and(Node::is_list)
+    let item = root.get("fields").is_some_and(Node::is_list)
+        && (root.has("vault") || root.has("category"));
+    item || is_field(root) || root.items().first().is_some_and(is_field)
+}
+
+/// `--fields` prints the fields alone: one, or a list.
+fn is_field(node: &Node) -> bool {
+    let is_kind = |kind| matches!(kind, "CONCEALED" | "STRING" | "PASSWORD");
+    node.has("id") && node.has("value") && node.word("type").is_some_and(is_kind)
+}
+
+fn fields(root: &Node) -> &[Node] {
+    match root.get("fields") {
+        Some(fields) => fields.items(),
+        None if root.is_list() => root.items(),
+        None => std::slice::from_ref(root),
+    }
 }
 
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Part>, Refusal> {
     let root = source.root;
     let updated_at = time(root.get("updated_at"));
-    let fields = root.list("fields");
+    let fields = fields(root);
     let concealed = |field: &&Node| field.word("type") == Some("CONCEALED") && field.has("value");
     let mut collector = Collector::default();
     let mut any = false;

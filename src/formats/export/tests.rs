@@ -241,6 +241,8 @@ fn containers_are_parts() {
 
 #[rstest]
 #[case::concealed(fixture(Shape::OnePassword), None, true)]
+#[case::field(r#"{"id":"credential","type":"CONCEALED","label":"credential","value":"%KEY%","reference":"op://p/x/credential"}"#.replace("%KEY%", &key("A")), None, true)]
+#[case::fields(r#"[{"id":"u","type":"STRING","label":"user","value":"me"},{"id":"p","type":"CONCEALED","label":"password","value":"%KEY%"}]"#.replace("%KEY%", &key("A")), None, true)]
 #[case::variable(fixture(Shape::Vault), None, false)]
 #[case::one_field(r#"{"lease_id":"","data":{"value":"%KEY%"}}"#.replace("%KEY%", &key("A")), None, true)]
 #[case::parameter(r#"{"Parameter":{"Name":"/prod/openai","Value":"%KEY%"}}"#.replace("%KEY%", &key("A")), None, true)]

@@ -26,9 +26,7 @@ fn variables(root: &Node) -> &[Node] {
 }
 
 pub(super) fn fits(root: &Node) -> bool {
-    variables(root)
-        .first()
-        .is_some_and(|first| first.has("key") && first.has("target") && first.has("type"))
+    variables(root).first().is_some_and(|first| first.has("key") && first.has("target"))
 }
 
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Part>, Refusal> {

@@ -3,6 +3,7 @@
 use super::{Failure, Row, base64, manifests::Object, place};
 use crate::{
     domain::{
+        inert::inert,
         place::Place,
         reading::{Occurrence, OpaqueReason, Origin, Problem, Yield},
         secret::SecretValue,
@@ -202,7 +203,8 @@ impl Data {
         let occurrences = self.entries.iter().map(|entry| entry.occurrence(&entry.name)).collect();
         let contents = Contents { occurrences, problems: self.problems.clone() };
         Row {
-            name: format!("{kind}/{}", self.name),
+            name: inert(&format!("{kind}/{}", self.name)),
+            namespace: self.namespace.as_deref().map(inert),
             is_container: false,
             place: self.place.clone(),
             contents: self.refusal.clone().map_or(Ok(contents), Err),

@@ -142,6 +142,14 @@ pub(super) fn objects(documents: &[(String, Node)]) -> Vec<Object<'_>> {
     objects
 }
 
+/// Of several objects of one name the one that is applied last counts.
+pub(super) fn keep_last(objects: &mut Vec<&Object<'_>>) {
+    let mut seen = BTreeSet::new();
+    objects.reverse();
+    objects.retain(|object| seen.insert((object.kind, object.name, object.namespace)));
+    objects.reverse();
+}
+
 fn add<'d>(path: &'d str, node: &'d Node, depth: usize, objects: &mut Vec<Object<'d>>) {
     let Some(kind) = node.word("kind") else { return };
     if kind.ends_with("List") && node.has("items") {

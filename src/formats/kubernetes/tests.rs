@@ -346,6 +346,20 @@ fn namespaces_keep_secrets_apart() {
 }
 
 #[test]
+fn rows_of_one_name_are_told_apart() {
+    let pod = |namespace: &str, value: &str| {
+        format!(
+            "kind: Pod\nmetadata: {{name: p{namespace}}}\nspec: {{containers: [{{name: c, env: [{{name: K, value: {value}}}]}}]}}\n---\n"
+        )
+    };
+    let text = [pod("", "old"), pod(", namespace: a", "a"), pod("", "new")].concat();
+    let rows = rows(&text);
+    let names: Vec<_> = rows.iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["a/pod/p/c", "pod/p/c"]);
+    assert_eq!(winner(&rows[1], "K"), value("new"), "what is applied last");
+}
+
+#[test]
 fn kustomizations_are_followed_where_they_are_simple() {
     let workload = deployment(
         "        envFrom: [{secretRef: {name: keys}}, {configMapRef: {name: settings}}]\n",

@@ -30,7 +30,7 @@ const NO_KEY: &str = "the object has no such key, so the container does not star
 const NO_OBJECT_KEY: &str = "a reference without the object's `name` and `key`";
 
 /// Kinds, their short names, and where the pod stands.
-const KINDS: [(&str, &str, &str); 8] = [
+const KINDS: [(&str, &str, &str); 10] = [
     ("Pod", "pod", "spec"),
     ("Deployment", "deploy", "spec/template/spec"),
     ("StatefulSet", "sts", "spec/template/spec"),
@@ -39,6 +39,9 @@ const KINDS: [(&str, &str, &str); 8] = [
     ("ReplicationController", "rc", "spec/template/spec"),
     ("Job", "job", "spec/template/spec"),
     ("CronJob", "cronjob", "spec/jobTemplate/spec/template/spec"),
+    // Of Argo and of Knative; a Service of Kubernetes itself has no template.
+    ("Rollout", "rollout", "spec/template/spec"),
+    ("Service", "service", "spec/template/spec"),
 ];
 
 /// The pod that a workload makes.
@@ -72,6 +75,7 @@ pub(super) fn rows(object: &Object<'_>, wanted: Option<&str>, store: &Store) -> 
         let contents = environment.read(container).map(|()| environment.contents());
         Row {
             name: inert(&format!("{}/{}/{name}", short_kind(object), object.name)),
+            namespace: object.namespace.map(inert),
             is_container: true,
             place: place(object.path, container.position),
             contents,
