@@ -10,11 +10,14 @@ pub trait Files {
     /// Why there are none.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed>;
 
-    /// What stands in a folder; `None` when there is no such folder.
-    fn list(&mut self, path: &str) -> Option<Vec<Entry>>;
+    /// What stands in a folder.
+    ///
+    /// # Errors
+    /// [`Missed::Absent`] when there is no such folder, or why it could not be listed.
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed>;
 }
 
-/// Why a file has no bytes.
+/// Why a file has no bytes, or a folder no entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missed {
     /// It does not exist.

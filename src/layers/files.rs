@@ -1,6 +1,9 @@
 //! Opens what files name, for formats that follow them, and remembers it for the evidence.
 
-use std::path::Path;
+use std::{
+    io::{Error, ErrorKind},
+    path::Path,
+};
 
 use super::{
     Surroundings,
@@ -8,7 +11,10 @@ use super::{
     open::{Failure, open},
 };
 use crate::{
-    domain::{inert::inert, reading::Evidence},
+    domain::{
+        inert::inert,
+        reading::{Evidence, Unreadable, UnreadableKind},
+    },
     formats::files::{Entry, Files, Missed},
 };
 
@@ -44,15 +50,30 @@ impl Files for Opener<'_> {
         }
     }
 
-    fn list(&mut self, path: &str) -> Option<Vec<Entry>> {
-        let entries = std::fs::read_dir(self.surroundings.file(path)).ok()?;
-        let entries = entries.take(MOST_ENTRIES).filter_map(|entry| {
-            let entry = entry.ok()?;
-            let is_folder = entry.file_type().ok()?.is_dir();
-            Some(Entry { name: entry.file_name().into_string().ok()?, is_folder })
-        });
-        Some(entries.collect())
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
+        let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
+        let mut entries = Vec::new();
+        for entry in folder {
+            let entry = entry.map_err(|error| missed(&error))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            entries
+                .push(Entry { name: entry.file_name().to_string_lossy().into_owned(), is_folder });
+            if entries.len() > MOST_ENTRIES {
+                let detail = "it is a folder with more than 10000 entries";
+                return Err(Missed::Unreadable(Unreadable::new(UnreadableKind::TooLarge, detail)));
+            }
+        }
+        Ok(entries)
     }
+}
+
+fn missed(error: &Error) -> Missed {
+    let (kind, detail) = match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => return Missed::Absent,
+        ErrorKind::PermissionDenied => (UnreadableKind::NoPermission, "permission denied"),
+        _ => (UnreadableKind::System, "the system could not list this folder"),
+    };
+    Missed::Unreadable(Unreadable::new(kind, detail))
 }
 
 /// It is a link to `/dev/null`, or that itself.

@@ -67,7 +67,13 @@ impl Loaded {
         if depth > MOST_DEPTH {
             return Err(refuse(path, TOO_DEEP));
         }
-        let Some(mut entries) = files.list(path) else { return self.add_file(path, files, depth) };
+        let mut entries = match files.list(path) {
+            Ok(entries) => entries,
+            Err(Missed::Absent | Missed::Null) => return self.add_file(path, files, depth),
+            Err(Missed::Unreadable(why)) => {
+                return Err(Failure::Unreadable { path: path.to_owned(), why });
+            }
+        };
         entries.sort();
         if let Some(found) = entries.iter().find(|entry| kustomize::is_kustomization(&entry.name)) {
             return self.add_file(&join(path, &found.name), files, depth);

@@ -34,7 +34,7 @@ impl Files for Memory {
         self.0.get(path).cloned().ok_or(Missed::Absent)
     }
 
-    fn list(&mut self, path: &str) -> Option<Vec<Entry>> {
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
         let prefix = if path == "." { String::new() } else { format!("{path}/") };
         let below = self.0.keys().filter_map(|file| file.strip_prefix(&prefix));
         let mut entries: Vec<_> = below
@@ -45,7 +45,7 @@ impl Files for Memory {
             .collect();
         entries.sort();
         entries.dedup();
-        (!entries.is_empty()).then_some(entries)
+        if entries.is_empty() { Err(Missed::Absent) } else { Ok(entries) }
     }
 }
 

@@ -37,6 +37,10 @@ const FILE_ELSEWHERE: &str =
 const NO_READER: &str = "files of `EnvironmentFile=` cannot be read by this version";
 const FILE_IGNORED: &str = "systemd cannot read this file, and goes on without it";
 
+/// Most files that one pattern may name.
+const MOST_FILES: usize = 1_000;
+const TOO_MANY: &str = "this pattern names more than 1000 files; they are not read";
+
 /// A file that the unit names.
 struct NamedFile {
     place: Place,
@@ -217,7 +221,7 @@ impl<'a> Builder<'a> {
             return Ok(());
         };
         let paths = if glob::is_pattern(path) {
-            glob::expand(root, path, files)
+            glob::expand(root, path, files)?
         } else if root.is_empty() {
             vec![path.clone()]
         } else {
@@ -225,6 +229,9 @@ impl<'a> Builder<'a> {
         };
         if paths.is_empty() {
             return self.absent(named);
+        }
+        if paths.len() > MOST_FILES {
+            return Err(named.refuse(TOO_MANY));
         }
         for path in paths {
             let bytes = match files.read(&path) {

@@ -1,16 +1,18 @@
 //! Shell patterns in the paths of `EnvironmentFile=`.
 
+use super::{Failure, lookup::list};
 use crate::formats::files::{Files, join};
-
-/// Most paths that one pattern may give.
-const MOST_PATHS: usize = 1_000;
 
 pub(super) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
 /// The files that a pattern names, sorted.
-pub(super) fn expand(root: &str, pattern: &str, files: &mut dyn Files) -> Vec<String> {
+pub(super) fn expand(
+    root: &str,
+    pattern: &str,
+    files: &mut dyn Files,
+) -> Result<Vec<String>, Failure> {
     let mut paths = vec![if root.is_empty() { "/".to_owned() } else { root.to_owned() }];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
@@ -19,15 +21,14 @@ pub(super) fn expand(root: &str, pattern: &str, files: &mut dyn Files) -> Vec<St
                 next.push(below(&folder, part));
                 continue;
             }
-            let mut entries = files.list(&folder).unwrap_or_default();
+            let mut entries = list(&folder, files)?.unwrap_or_default();
             entries.sort();
             let fitting = entries.iter().filter(|entry| matches(part, &entry.name));
             next.extend(fitting.map(|entry| below(&folder, &entry.name)));
         }
-        next.truncate(MOST_PATHS);
         paths = next;
     }
-    paths
+    Ok(paths)
 }
 
 fn below(folder: &str, name: &str) -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
 use super::{Failure, Machine, Request, Scope};
-use crate::formats::files::{Files, Missed, base_name, folder_of, join};
+use crate::formats::files::{Entry, Files, Missed, base_name, folder_of, join};
 
 /// Where the system's manager looks, first one first.
 const SYSTEM: [&str; 8] = [
@@ -127,7 +127,7 @@ fn installed(
     let all: Vec<String> = in_folder(names).into_iter().chain(in_folder(by_type)).collect();
     let mut chosen: BTreeMap<String, String> = BTreeMap::new();
     for folder in all {
-        for entry in files.list(&folder).unwrap_or_default() {
+        for entry in list(&folder, files)?.unwrap_or_default() {
             if is_drop_in(&entry.name) {
                 let path = join(&folder, &entry.name);
                 chosen.entry(entry.name).or_insert(path);
@@ -179,6 +179,15 @@ impl Found {
     }
 }
 
+/// What stands in a folder; none when there is no such folder.
+pub(super) fn list(path: &str, files: &mut dyn Files) -> Result<Option<Vec<Entry>>, Failure> {
+    match files.list(path) {
+        Ok(entries) => Ok(Some(entries)),
+        Err(Missed::Absent | Missed::Null) => Ok(None),
+        Err(Missed::Unreadable(why)) => Err(Failure::Unreadable { path: path.to_owned(), why }),
+    }
+}
+
 /// The bytes of a unit file; none when it does not exist.
 fn read_unit(path: &str, files: &mut dyn Files) -> Result<Option<Zeroizing<Vec<u8>>>, Failure> {
     match files.read(path) {
@@ -194,7 +203,7 @@ fn read_unit(path: &str, files: &mut dyn Files) -> Result<Option<Zeroizing<Vec<u
 fn given(request: &Request, files: &mut dyn Files) -> Result<Found, Failure> {
     let mut paths = Vec::new();
     for path in &request.files {
-        match files.list(path) {
+        match list(path, files)? {
             None => paths.push(path.clone()),
             Some(mut entries) => {
                 entries.sort();

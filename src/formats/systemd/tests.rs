@@ -17,7 +17,8 @@ fn key(letter: &str) -> String {
     format!("sk-proj-{}T3BlbkFJ{}", letter.repeat(74), letter.repeat(74))
 }
 
-/// Files in memory. The text `NULL` is a link to `/dev/null`, `LOCKED` a file nobody may read.
+/// Files in memory. The text `NULL` is a link to `/dev/null`, `LOCKED` a file nobody may read; a
+/// folder with that name in it may not be listed.
 #[derive(Default)]
 struct Memory(BTreeMap<String, Vec<u8>>);
 
@@ -38,13 +39,17 @@ impl Files for Memory {
         }
     }
 
-    fn list(&mut self, path: &str) -> Option<Vec<Entry>> {
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
         let prefix = format!("{}/", path.trim_end_matches('/'));
         let names = self.0.keys().filter_map(|file| file.strip_prefix(&prefix)?.split('/').next());
         let mut entries: Vec<_> =
             names.map(|name| Entry { name: name.to_owned(), is_folder: false }).collect();
         entries.dedup();
-        (!entries.is_empty()).then_some(entries)
+        match entries.first() {
+            None => Err(Missed::Absent),
+            Some(entry) if entry.name == "LOCKED" => Err(Missed::Unreadable(locked())),
+            Some(_) => Ok(entries),
+        }
     }
 }
 
@@ -222,6 +227,8 @@ fn a_users_unit_is_the_users() {
 #[case::masked(&[(API, "NULL")], Failure::Masked { path: API.into() })]
 #[case::empty(&[(API, "")], Failure::Masked { path: API.into() })]
 #[case::locked(&[(API, "LOCKED")], Failure::Unreadable { path: API.into(), why: locked() })]
+#[case::locked_drop_ins(&[(API, "[Service]"), ("/etc/systemd/system/api.service.d/LOCKED", "")],
+    Failure::Unreadable { path: "/etc/systemd/system/api.service.d".into(), why: locked() })]
 #[case::header(&[(API, "[Service]\n[Unit\n")], Failure::Refused {
     path: API.into(),
     refusal: Refusal {
