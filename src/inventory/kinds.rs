@@ -73,16 +73,84 @@ macro_rules! words {
 words! {
     /// Whose rules a dotenv file is read by.
     Dialect {
-        /// python-dotenv, for Python programs.
+        /// python-dotenv since 1.2.4 (`dotenv_values`), also behind Flask, uvicorn and
+        /// pydantic-settings.
         PythonDotenv = "python-dotenv",
-        /// dotenv, for Node programs.
+        /// python-dotenv 1.2.3, in which a comment right behind `=` was still a value.
+        PythonDotenv123 = "python-dotenv@1.2.3",
+        /// python-dotenv before 1.2.3, in which also a byte order mark belonged to the first name, and
+        /// a backslash before the last quote of a line did not keep it from closing.
+        PythonDotenv11 = "python-dotenv@1.1",
+        /// python-decouple (`RepositoryEnv`).
+        Decouple = "python-decouple",
+        /// django-environ (`Env.read_env`).
+        DjangoEnviron = "django-environ",
+        /// `uv run --env-file`.
+        Uv = "uv",
+        /// Node's dotenv package (16 to 18), without an expanding package behind it.
         NodeDotenv = "node-dotenv",
-        /// An `env_file` of Docker Compose.
+        /// dotenv-expand 12 behind Node's dotenv package.
+        DotenvExpand = "dotenv-expand",
+        /// dotenv-expand 1000, which also runs commands.
+        DotenvExpand1000 = "dotenv-expand@1000",
+        /// `dotenvx run`.
+        Dotenvx = "dotenvx",
+        /// `node --env-file` since Node 22.
+        Node = "node",
+        /// `node --env-file` of Node 20.
+        Node20 = "node@20",
+        /// Next.js (`@next/env`).
+        Next = "next",
+        /// Vite 8 on Node 20.
+        Vite = "vite",
+        /// Vite 8 on Node 22 and later, whose parser it uses.
+        ViteNode22 = "vite@node22",
+        /// Bun.
+        Bun = "bun",
+        /// `deno run --env-file`.
+        Deno = "deno",
+        /// foreman for Node (`nf`), also behind `heroku local`.
+        Foreman = "foreman",
+        /// The Ruby gem dotenv, by `Dotenv.parse` or `Dotenv.overwrite`.
+        RubyDotenv = "ruby-dotenv",
+        /// The Ruby gem dotenv, by `Dotenv.load`, where references see the environment first.
+        RubyDotenvLoad = "ruby-dotenv@load",
+        /// The Rust crate dotenvy, by its iterators or `load_override`.
+        Dotenvy = "dotenvy",
+        /// The Rust crate dotenvy, by `load`, with what stands above an error.
+        DotenvyLoad = "dotenvy@load",
+        /// Go's joho/godotenv.
+        Godotenv = "godotenv",
+        /// PHP's vlucas/phpdotenv, by `Dotenv::parse`.
+        Phpdotenv = "phpdotenv",
+        /// PHP's vlucas/phpdotenv, by `load`, where references see the environment too (Laravel).
+        PhpdotenvLoad = "phpdotenv@load",
+        /// PHP's symfony/dotenv.
+        Symfony = "symfony",
+        /// Docker Compose's `env_file:` (compose-go 2).
         Compose = "compose",
-        /// `docker run --env-file`.
+        /// docker-compose 1's `env_file:`, which was python-dotenv's doing.
+        Compose1 = "compose@1",
+        /// Docker Compose's `.env`, as `${NAME}` in a compose file sees it.
+        ComposeInterpolation = "compose-interpolation",
+        /// `docker run --env-file`, and Compose's `env_file:` with `format: raw`.
         DockerRun = "docker-run",
-        /// A shell that sources it.
+        /// `kubectl create secret --from-env-file`.
+        Kubectl = "kubectl",
+        /// `set -a; . file` in bash.
         Sh = "sh",
+        /// direnv's `dotenv`.
+        Direnv = "direnv",
+        /// `EnvironmentFile=` of a systemd unit, since systemd 254.
+        Systemd = "systemd",
+        /// `EnvironmentFile=` of a systemd unit, before systemd 254.
+        Systemd252 = "systemd@252",
+        /// systemd's `environment.d`.
+        EnvironmentD = "environment.d",
+        /// pam_env, the reader of `/etc/environment`.
+        Pam = "pam",
+        /// `include` of a makefile that exports its variables.
+        Make = "make",
     }
 }
 
