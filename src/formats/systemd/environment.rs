@@ -34,7 +34,6 @@ const FILE_ABSENT: &str =
 const FILE_REFUSED: &str = "systemd cannot read this file, so the unit does not start";
 const FILE_ELSEWHERE: &str =
     "this file stands on the machine that the unit runs on; it is not read here";
-const NO_READER: &str = "files of `EnvironmentFile=` cannot be read by this version";
 const FILE_IGNORED: &str = "systemd cannot read this file, and goes on without it";
 
 /// Most files that one pattern may name.
@@ -243,10 +242,7 @@ impl<'a> Builder<'a> {
                 }
                 Err(Missed::Unreadable(why)) => return Err(Failure::Unreadable { path, why }),
             };
-            let Some(dialect) = Dialect::from_name("systemd") else {
-                return Err(named.refuse(NO_READER));
-            };
-            let contents = match parse(dialect, &bytes, &self.machine.environment) {
+            let contents = match parse(Dialect::Systemd, &bytes, &self.machine.environment) {
                 Ok(contents) => contents,
                 Err(refusal) if named.optional => {
                     let place = Place { path: Some(inert(&path)), position: refusal.position };
