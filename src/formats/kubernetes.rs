@@ -114,10 +114,13 @@ pub fn resolve(request: &Request, files: &mut dyn Files) -> Result<Vec<Row>, Fai
     }
     tell_apart(&mut rows);
     for contents in rows.iter_mut().filter_map(|row| row.contents.as_mut().ok()) {
-        contents.problems.extend(loaded.problems.iter().cloned());
+        contents.problems.extend(loaded.problems.iter().take(MOST_PROBLEMS).cloned());
     }
     Ok(rows)
 }
+
+/// Most that is told of the kustomizations together.
+const MOST_PROBLEMS: usize = 100;
 
 /// Rows of one name in several namespaces begin with the namespace.
 fn tell_apart(rows: &mut [Row]) {

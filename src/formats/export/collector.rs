@@ -1,6 +1,6 @@
 //! What every shape does with its values.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -78,7 +78,7 @@ impl Collector {
             let winner = best.entry(&entry.variable).or_insert(candidate);
             *winner = candidate.max(*winner);
         }
-        let winners: Vec<usize> = best.into_values().map(|(_, index)| index).collect();
+        let winners: HashSet<usize> = best.into_values().map(|(_, index)| index).collect();
         let mut part = Part { elsewhere: self.elsewhere, ..Part::default() };
         let mut occurrences = Vec::new();
         for (index, entry) in self.entries.into_iter().enumerate() {

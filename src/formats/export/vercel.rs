@@ -3,6 +3,8 @@
 //! A variable may stand once per target (production, preview, development) and git branch. What
 //! is `sensitive` is never given back; `encrypted` values are ciphertext unless `decrypted`.
 
+use std::collections::HashSet;
+
 use super::{
     Part, Source,
     collector::{Collector, Entry, time},
@@ -31,13 +33,12 @@ pub(super) fn fits(root: &Node) -> bool {
 
 pub(super) fn read(source: &Source<'_>) -> Result<Vec<Part>, Refusal> {
     let mut collector = Collector::default();
-    let mut seen: Vec<&str> = Vec::new();
+    let mut seen = HashSet::new();
     for item in variables(source.root) {
         let key = item.word("key").ok_or_else(|| Refusal::at(item.position, NO_KEY))?;
-        if seen.contains(&key) {
+        if !seen.insert(key) {
             collector.problem(item.position, SEVERAL);
         }
-        seen.push(key);
         let value = item.get("value");
         let position = value.map_or(item.position, |value| value.position);
         let entry = match (item.word("type"), value) {

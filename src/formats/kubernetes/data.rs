@@ -1,5 +1,7 @@
 //! Secrets, ConfigMaps and what makes them.
 
+use std::{cell::Cell, collections::HashMap};
+
 use super::{Failure, Row, base64, manifests::Object, place};
 use crate::{
     domain::{
@@ -24,7 +26,7 @@ const LAST_APPLIED: &str = "this annotation keeps the values that were applied l
 const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What a reference can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Kind {
     Secret,
     ConfigMap,
@@ -38,6 +40,8 @@ pub(super) struct Data {
     pub(super) namespace: Option<String>,
     pub(super) place: Place,
     pub(super) entries: Vec<Entry>,
+    /// The deciding entry of each key.
+    winners: HashMap<String, usize>,
     pub(super) problems: Vec<Problem>,
     /// Kubernetes refuses the object.
     pub(super) refusal: Option<Failure>,
@@ -59,6 +63,16 @@ impl Entry {
         Self { name: name.to_owned(), place, yields, wins: true }
     }
 
+    /// Bytes that a copy takes, about.
+    pub(super) fn cost(&self) -> usize {
+        const OVERHEAD: usize = 128;
+        let value = match &self.yields {
+            Yield::Value(value) => value.len(),
+            _ => 0,
+        };
+        OVERHEAD + self.name.len() + value
+    }
+
     pub(super) fn occurrence(&self, variable: &str) -> Occurrence<SecretValue> {
         Occurrence {
             variable: variable.to_owned(),
@@ -78,6 +92,7 @@ impl Data {
             namespace: None,
             place,
             entries: Vec::new(),
+            winners: HashMap::new(),
             problems: Vec::new(),
             refusal: None,
             elsewhere: false,
@@ -86,7 +101,8 @@ impl Data {
 
     /// Adds a key; it takes the place of an earlier one.
     pub(super) fn set(&mut self, entry: Entry) {
-        for earlier in self.entries.iter_mut().filter(|earlier| earlier.name == entry.name) {
+        let earlier = self.winners.insert(entry.name.clone(), self.entries.len());
+        if let Some(earlier) = earlier.and_then(|index| self.entries.get_mut(index)) {
             earlier.wins = false;
         }
         self.entries.push(entry);
@@ -94,7 +110,7 @@ impl Data {
 
     /// The deciding entry of a key.
     pub(super) fn get(&self, key: &str) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.wins && entry.name == key)
+        self.entries.get(*self.winners.get(key)?)
     }
 
     fn of(object: &Object<'_>) -> Option<Self> {
@@ -213,39 +229,56 @@ impl Data {
     }
 }
 
+/// Most bytes that all containers together may be given: one Secret can be named by many.
+const MOST_COPIED: usize = 128 * 1024 * 1024;
+const TOO_LARGE: &str = "the values of these manifests take more than 128 MiB when all is resolved";
+
 /// Everything that a reference can name.
 pub(super) struct Store {
     data: Vec<Data>,
+    /// Where the objects of a kind and name stand, those of several namespaces in their order.
+    by_name: HashMap<(Kind, String), Vec<usize>>,
+    left: Cell<usize>,
 }
 
 impl Store {
     /// Of two objects of one name the one that is applied last counts.
     pub(super) fn of(objects: &[Object<'_>], generated: Vec<Data>) -> Self {
         let mut data: Vec<Data> = Vec::new();
+        let mut by_name: HashMap<(Kind, String), Vec<usize>> = HashMap::new();
         for one in objects.iter().filter_map(Data::of).chain(generated) {
-            data.retain(|earlier| {
-                earlier.kind != one.kind
-                    || earlier.name != one.name
-                    || earlier.namespace != one.namespace
-            });
-            data.push(one);
+            let known = by_name.entry((one.kind, one.name.clone())).or_default();
+            let same = |index: &&usize| {
+                data.get(**index).is_some_and(|earlier| earlier.namespace == one.namespace)
+            };
+            if let Some(slot) = known.iter().find(same).and_then(|index| data.get_mut(*index)) {
+                *slot = one;
+            } else {
+                known.push(data.len());
+                data.push(one);
+            }
         }
-        Self { data }
+        Self { data, by_name, left: Cell::new(MOST_COPIED) }
     }
 
     /// The object of a reference from an object in `namespace`. Manifests that do not say their
     /// namespace get it when they are applied, so they fit any.
     pub(super) fn find(&self, kind: Kind, name: &str, namespace: Option<&str>) -> Option<&Data> {
-        let fits = |data: &&Data| {
-            data.kind == kind
-                && data.name == name
-                && (data.namespace.is_none()
-                    || namespace.is_none()
-                    || data.namespace.as_deref() == namespace)
-        };
-        let mut all = self.data.iter().filter(fits);
+        let known = self.by_name.get(&(kind, name.to_owned()))?;
+        let mut all = known.iter().filter_map(|index| self.data.get(*index));
         let exact = all.clone().find(|data| data.namespace.as_deref() == namespace);
-        exact.or_else(|| all.next())
+        exact.or_else(|| all.find(|data| data.namespace.is_none() || namespace.is_none()))
+    }
+
+    /// Accounts for bytes that are about to be given to a container.
+    pub(super) fn spend(&self, path: &str, bytes: usize) -> Result<(), Failure> {
+        match self.left.get().checked_sub(bytes) {
+            Some(left) => {
+                self.left.set(left);
+                Ok(())
+            }
+            None => Err(Failure::refused(path, Refusal { position: None, reason: TOO_LARGE })),
+        }
     }
 
     /// A row for each object.

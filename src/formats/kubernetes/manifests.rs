@@ -74,6 +74,9 @@ impl Loaded {
                 return Err(Failure::Unreadable { path: path.to_owned(), why });
             }
         };
+        if !self.seen.insert(format!("{path}/")) {
+            return Ok(());
+        }
         entries.sort();
         if let Some(found) = entries.iter().find(|entry| kustomize::is_kustomization(&entry.name)) {
             return self.add_file(&join(path, &found.name), files, depth);

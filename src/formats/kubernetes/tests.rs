@@ -461,3 +461,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn one_large_object_cannot_be_multiplied() {
+    let secret = secret(&format!("stringData: {{K: {}}}", "x".repeat(100_000)));
+    let containers: String = (0..2_000)
+        .map(|index| format!("  {{name: c{index}, envFrom: [{{secretRef: {{name: keys}}}}]}},\n"))
+        .collect();
+    let pod =
+        format!("---\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [\n{containers}]}}\n");
+    let rows = rows(&format!("{secret}{pod}"));
+    assert_eq!(rows.len(), 2_000);
+    assert!(rows[0].contents.is_ok());
+    assert!(matches!(rows[1_999].contents, Err(Failure::Refused { .. })));
+}

@@ -1,6 +1,6 @@
 //! Workloads: the environment of each of their containers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Failure, Row,
@@ -28,6 +28,9 @@ const SOURCE_ELSEWHERE: &str =
     "this source is not among these manifests; it may set or override variables";
 const NO_KEY: &str = "the object has no such key, so the container does not start";
 const NO_OBJECT_KEY: &str = "a reference without the object's `name` and `key`";
+
+/// Most that is told of one object.
+const MOST_PROBLEMS: usize = 100;
 
 /// Kinds, their short names, and where the pod stands.
 const KINDS: [(&str, &str, &str); 10] = [
@@ -94,6 +97,8 @@ struct Environment<'a> {
     winners: HashMap<String, usize>,
     problems: Vec<Problem>,
     elsewhere: bool,
+    /// The objects that were used.
+    used: HashSet<usize>,
     /// Bytes that expanded values may still take.
     left: usize,
 }
@@ -107,6 +112,7 @@ impl<'a> Environment<'a> {
             winners: HashMap::new(),
             problems: Vec::new(),
             elsewhere: false,
+            used: HashSet::new(),
             left: MOST_VALUE_BYTES,
         }
     }
@@ -135,10 +141,8 @@ impl<'a> Environment<'a> {
 
     /// What the object itself brought along is told once.
     fn use_data(&mut self, data: &Data) -> Result<(), Failure> {
-        for problem in &data.problems {
-            if !self.problems.contains(problem) {
-                self.problems.push(problem.clone());
-            }
+        if self.used.insert(std::ptr::from_ref(data).addr()) {
+            self.problems.extend(data.problems.iter().take(MOST_PROBLEMS).cloned());
         }
         data.refusal.clone().map_or(Ok(()), Err)
     }
@@ -166,6 +170,8 @@ impl<'a> Environment<'a> {
             };
             self.use_data(data)?;
             self.elsewhere |= data.elsewhere;
+            let cost = data.entries.iter().map(|entry| entry.cost() + prefix.len()).sum();
+            self.store.spend(self.object.path, cost)?;
             for entry in data.entries.iter().filter(|entry| !entry.wins) {
                 self.occurrences.push(entry.occurrence(&format!("{prefix}{}", entry.name)));
             }
@@ -197,7 +203,13 @@ impl<'a> Environment<'a> {
         };
         let from = item.get("valueFrom").filter(|from| !from.is_null());
         let occurrence = match (text.filter(|(text, _)| !text.is_empty()), from) {
-            (Some((text, node)), _) => own(node.position, self.expanded(text)),
+            (Some((text, node)), _) => {
+                let value = self.expanded(text);
+                if let Yield::Value(value) = &value {
+                    self.store.spend(self.object.path, value.len())?;
+                }
+                own(node.position, value)
+            }
             (None, Some(from)) => return self.from(name, from),
             (None, None) => {
                 let position = text.map_or(item.position, |(_, node)| node.position);
@@ -234,11 +246,11 @@ impl<'a> Environment<'a> {
             return Ok(());
         };
         self.use_data(data)?;
-        for entry in data.entries.iter().filter(|entry| !entry.wins && entry.name == key) {
-            self.occurrences.push(entry.occurrence(name));
-        }
         match data.get(key) {
-            Some(entry) => self.set(entry.occurrence(name)),
+            Some(entry) => {
+                self.store.spend(self.object.path, entry.cost())?;
+                self.set(entry.occurrence(name));
+            }
             None if data.elsewhere => {
                 self.set(own(self, position, Yield::Opaque(OpaqueReason::Reference)));
             }

@@ -1,5 +1,7 @@
 //! From assignments to the environment of the unit's processes.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use zeroize::Zeroizing;
 
 use super::{
@@ -36,8 +38,6 @@ const FILE_ELSEWHERE: &str =
     "this file stands on the machine that the unit runs on; it is not read here";
 const FILE_IGNORED: &str = "systemd cannot read this file, and goes on without it";
 
-/// Most files that one pattern may name.
-const MOST_FILES: usize = 1_000;
 const TOO_MANY: &str = "this pattern names more than 1000 files; they are not read";
 
 /// A file that the unit names.
@@ -54,6 +54,8 @@ pub(super) struct Builder<'a> {
     machine: &'a Machine,
     passed: Vec<Occurrence<SecretValue>>,
     own: Vec<Occurrence<SecretValue>>,
+    /// How many of them an empty assignment has taken back.
+    forgotten: usize,
     files: Vec<NamedFile>,
     unset: Vec<(SecretValue, Place)>,
     problems: Vec<Problem>,
@@ -73,6 +75,7 @@ impl<'a> Builder<'a> {
             machine,
             passed: Vec::new(),
             own: Vec::new(),
+            forgotten: 0,
             files: Vec::new(),
             unset: Vec::new(),
             problems,
@@ -85,7 +88,9 @@ impl<'a> Builder<'a> {
         let empty = assignment.value.is_empty();
         match assignment.directive {
             Directive::Environment if empty => {
-                self.own.iter_mut().for_each(|earlier| earlier.wins = false);
+                let since = self.own.iter_mut().skip(self.forgotten);
+                since.for_each(|earlier| earlier.wins = false);
+                self.forgotten = self.own.len();
             }
             Directive::Environment => self.environment(assignment),
             Directive::EnvironmentFile if empty => self.files.clear(),
@@ -196,12 +201,19 @@ impl<'a> Builder<'a> {
         for named in std::mem::take(&mut self.files) {
             self.read(&named, files, &mut occurrences)?;
         }
-        let mut seen = std::collections::HashSet::new();
-        for occurrence in occurrences.iter_mut().rev().filter(|occurrence| occurrence.wins) {
-            occurrence.wins = seen.insert(occurrence.variable.clone());
+        let mut winners = HashMap::new();
+        for index in (0..occurrences.len()).rev() {
+            if let Some(occurrence) = occurrences.get_mut(index).filter(|one| one.wins) {
+                match winners.entry(occurrence.variable.clone()) {
+                    Entry::Vacant(vacant) => {
+                        vacant.insert(index);
+                    }
+                    Entry::Occupied(_) => occurrence.wins = false,
+                }
+            }
         }
         for (pattern, place) in std::mem::take(&mut self.unset) {
-            unset(pattern.expose(), &place, &mut occurrences);
+            unset(pattern.expose(), &place, &mut winners, &mut occurrences);
         }
         Ok((Contents { occurrences, problems: self.problems }, self.elsewhere))
     }
@@ -229,7 +241,7 @@ impl<'a> Builder<'a> {
         if paths.is_empty() {
             return self.absent(named);
         }
-        if paths.len() > MOST_FILES {
+        if paths.len() > glob::MOST_PATHS {
             return Err(named.refuse(TOO_MANY));
         }
         for path in paths {
@@ -288,23 +300,31 @@ impl NamedFile {
     }
 }
 
-/// Takes variables away: by name, or only with exactly this value.
-fn unset(pattern: &[u8], place: &Place, occurrences: &mut Vec<Occurrence<SecretValue>>) {
+/// Takes a variable away: by name, or only with exactly this value.
+fn unset(
+    pattern: &[u8],
+    place: &Place,
+    winners: &mut HashMap<String, usize>,
+    occurrences: &mut Vec<Occurrence<SecretValue>>,
+) {
     let (name, value) = match memchr::memchr(b'=', pattern) {
         Some(equals) => (pattern.get(..equals).unwrap_or_default(), pattern.get(equals + 1..)),
         None => (pattern, None),
     };
     let Some(name) = variable(name) else { return };
-    let fits = |occurrence: &&mut Occurrence<SecretValue>| {
-        let same = match (value, &occurrence.yields) {
-            (None, _) => true,
-            (Some(value), Yield::Value(found)) => found.expose() == value,
-            (Some(_), _) => false,
-        };
-        occurrence.wins && occurrence.variable == name && same
+    let Some(winner) = winners.get(name).and_then(|index| occurrences.get_mut(*index)) else {
+        return;
     };
-    let Some(winner) = occurrences.iter_mut().find(fits) else { return };
+    let same = match (value, &winner.yields) {
+        (None, _) => true,
+        (Some(value), Yield::Value(found)) => found.expose() == value,
+        (Some(_), _) => false,
+    };
+    if !same {
+        return;
+    }
     winner.wins = false;
+    winners.remove(name);
     occurrences.push(Occurrence {
         variable: name.to_owned(),
         place: place.clone(),

@@ -3,6 +3,9 @@
 use super::{Failure, lookup::list};
 use crate::formats::files::{Files, join};
 
+/// Beyond this many paths a pattern is not followed; what there is is more than enough to say so.
+pub(super) const MOST_PATHS: usize = 1_000;
+
 pub(super) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
@@ -27,6 +30,9 @@ pub(super) fn expand(
             next.extend(fitting.map(|entry| below(&folder, &entry.name)));
         }
         paths = next;
+        if paths.len() > MOST_PATHS {
+            break;
+        }
     }
     Ok(paths)
 }
