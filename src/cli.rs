@@ -7,9 +7,12 @@ mod dashboard;
 mod demo;
 mod explain;
 mod fingerprint;
+mod providers;
 mod schema;
 mod setting;
+mod terminal;
 mod user_salt;
+mod welcome;
 
 use std::{
     ffi::OsString,
@@ -52,6 +55,11 @@ impl Exit {
 pub enum Failure {
     /// A message for people, complete with place and next step; it quotes no secret.
     Message(String),
+    /// There is no inventory anywhere.
+    NoInventory {
+        /// The places.
+        looked_in: Vec<String>,
+    },
     /// Writing failed.
     Output(io::Error),
 }
@@ -74,6 +82,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == ErrorKind::BrokenPipe => Exit::Success,
         Err(Failure::Output(_)) => complain("error: The output could not be written"),
         Err(Failure::Message(message)) => complain(&message),
+        Err(Failure::NoInventory { looked_in }) => {
+            complain(&welcome::without_inventory(&looked_in))
+        }
     };
     ExitCode::from(exit.code())
 }
@@ -85,6 +96,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Check { run, options }) => check::run(&run, options),
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
+        Some(Command::Providers { id }) => providers::run(id.as_deref()),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

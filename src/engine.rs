@@ -1,9 +1,10 @@
 //! Runs the flow: reads layers, interns keys, asks providers, judges, publishes snapshots.
 //!
-//! One state machine ([`flow::Flow`]) does the work for every front end. `check` drives it until
+//! One state machine (`flow::Flow`) does the work for every front end. `check` drives it until
 //! nothing is left to do; the dashboard's thread drives it until the dashboard goes away. Secrets
 //! end here: what is published is a secret-free [`Snapshot`].
 
+mod facts;
 mod flow;
 mod intern;
 mod live;

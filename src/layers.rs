@@ -4,6 +4,7 @@
 //! consumer of this layer would see, where that stands and how it knows.
 
 mod ci;
+mod companion;
 mod compose;
 mod dotenv;
 mod export;

@@ -47,6 +47,8 @@ pub struct Options {
     pub ascii: bool,
     /// No colour, whatever the theme (`NO_COLOR`).
     pub no_color: bool,
+    /// There is no inventory: what to say where the table would be, its first line as a heading.
+    pub welcome: Vec<String>,
 }
 
 /// How the dashboard ended.

@@ -79,7 +79,7 @@ fn the_other_groupings() {
     update(&mut model, Message::Tick(now() + SignedDuration::from_secs(5)));
     insta::assert_snapshot!("grouped_by_key", screen(&model));
     press(&mut model, "b");
-    update(&mut model, Message::Tick(now() + SignedDuration::from_secs(5)));
+    update(&mut model, Message::Tick(now() + SignedDuration::from_secs(10)));
     insta::assert_snapshot!("one_list", screen(&model));
     press(&mut model, "b");
     assert_eq!(model.grouping, Grouping::Environment);
@@ -308,6 +308,14 @@ fn a_filter_narrows_while_typing_stays_on_enter_and_goes_on_esc() {
     assert_eq!(model.table.shown, 11);
     press(&mut model, "/ workers esc");
     assert_eq!((model.scope(), model.table.shown), (Scope::Table, 11));
+}
+
+#[test]
+fn a_filter_that_hides_what_is_wrong_does_not_make_it_right() {
+    let mut model = ordinary();
+    press(&mut model, "/ env:production space verdict:current");
+    assert!(screen(&model).contains("production · openai   2 rows shown"));
+    assert!(!screen(&model).contains("all current"));
 }
 
 #[test]

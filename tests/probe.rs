@@ -286,6 +286,19 @@ async fn a_redirect_never_takes_the_key_along() {
     assert!(other.requests().is_empty());
 }
 
+/// A gateway in front of a provider has answers of its own; a wrong key is a 400 there.
+#[tokio::test]
+async fn a_gateways_own_refusal_is_understood() {
+    const WRONG: &str = r#"{"error":{"message":"No connected db.","type":"no_db_connection","param":null,"code":"400"}}"#;
+    let server = Server::start(|_| answer(400, &[], WRONG)).await;
+    let mut plan = plan(server.port, key(1));
+    plan.endpoint = Endpoint::parse(&format!("http://localhost:{}/v1", server.port)).unwrap();
+    let prober = Prober::new(Catalogue::embedded().into(), limits());
+    let (results, _) = run(&prober, vec![plan]).await;
+    assert_eq!(results[0].outcome, Outcome::Dead);
+    assert_eq!(results[0].code, Some("no_db_connection".to_owned()));
+}
+
 #[tokio::test]
 async fn nothing_of_an_echoed_key_is_kept() {
     let server = Server::start(|request| {

@@ -3,7 +3,6 @@
 use std::{
     ffi::OsString,
     io::{self, Write as _},
-    path::PathBuf,
 };
 
 use clap::{
@@ -11,7 +10,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint};
+use super::{Exit, check, demo, fingerprint, setting::RunArguments};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -23,26 +22,6 @@ pub(super) struct Arguments {
     pub run: RunArguments,
     #[command(subcommand)]
     pub command: Option<Command>,
-}
-
-/// What to look at, and what may be sent.
-#[derive(Debug, Clone, Default, Args)]
-pub(super) struct RunArguments {
-    /// The inventory [default: $STALEKEY_CONFIG, ./stalekey.toml, the user's config folder]
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// Send nothing; compare only
-    #[arg(long)]
-    pub offline: bool,
-    /// Look at this environment only; may be given again
-    #[arg(long, value_name = "NAME")]
-    pub environment: Vec<String>,
-    /// Look at this credential only; may be given again
-    #[arg(long, value_name = "ID")]
-    pub credential: Vec<String>,
-    /// Ask here about this credential's keys, for this run
-    #[arg(long, value_name = "CREDENTIAL=URL")]
-    pub endpoint: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +40,11 @@ pub(super) enum Command {
     },
     /// Fingerprint and mask of a key on standard input, or in a variable
     Fingerprint(fingerprint::Options),
+    /// The catalogue of providers, or everything about one
+    Providers {
+        /// Its id, e.g. openai
+        id: Option<String>,
+    },
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
     /// The JSON Schema of the inventory, or of `check --format json`
@@ -111,9 +95,15 @@ impl Arguments {
         })
     }
 
-    /// The command line as data, for completions.
+    /// The command line as people see it, for completions: hidden commands are no part of it.
     pub(super) fn definition() -> clap::Command {
-        Self::command()
+        let whole = Self::command();
+        let shown = whole.get_subcommands().filter(|command| !command.is_hide_set());
+        clap::Command::new("stalekey")
+            .version(env!("CARGO_PKG_VERSION"))
+            .args_conflicts_with_subcommands(true)
+            .args(whole.get_arguments())
+            .subcommands(shown)
     }
 }
 

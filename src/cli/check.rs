@@ -1,13 +1,14 @@
 //! `stalekey check`: one pass, a report, an exit code.
 
-use std::{
-    env,
-    io::{self, BufWriter, IsTerminal as _, Write as _},
-};
+use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Failure, arguments::RunArguments, setting};
+use super::{
+    Exit, Failure,
+    setting::{self, RunArguments},
+    terminal,
+};
 use crate::{
     domain::{
         diagnosis::Severity,
@@ -15,7 +16,7 @@ use crate::{
         verdict::Verdict,
     },
     engine::{self, Setup},
-    report::{self, Style},
+    report,
 };
 
 /// How to report, and what counts as a failure.
@@ -70,7 +71,7 @@ pub(super) fn pass(setup: Setup, options: Options) -> Result<Exit, Failure> {
         Format::Json => report::Format::Json,
     };
     let mut out = BufWriter::new(io::stdout().lock());
-    report::write(&snapshot, format, style(), exit.code(), &mut out)?;
+    report::write(&snapshot, format, terminal::style(), exit.code(), &mut out)?;
     out.flush()?;
     Ok(exit)
 }
@@ -93,25 +94,6 @@ fn exit_of(snapshot: &Snapshot, fail_on: FailOn) -> Exit {
     } else {
         Exit::Unproven
     }
-}
-
-/// Colour only on a terminal that wants it.
-pub(super) fn style() -> Style {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|value| value == "dumb");
-    Style { colour: io::stdout().is_terminal() && !no_color && !dumb, ascii: !speaks_utf8() }
-}
-
-/// Whether the locale can show more than ASCII; where none is set, it can.
-pub(super) fn speaks_utf8() -> bool {
-    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-        .iter()
-        .filter_map(env::var_os)
-        .find(|value| !value.is_empty());
-    locale.is_none_or(|locale| {
-        let locale = locale.to_string_lossy().to_ascii_lowercase();
-        locale.contains("utf-8") || locale.contains("utf8")
-    })
 }
 
 /// `checked 12 of 87` on standard error, when a person watches.

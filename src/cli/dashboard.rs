@@ -1,12 +1,14 @@
 //! `stalekey`: the dashboard.
 
-use std::env;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
 
 use super::{
     Exit, Failure,
-    arguments::RunArguments,
-    check::speaks_utf8,
-    setting::{self, User},
+    setting::{self, RunArguments, User},
+    terminal::{no_color, speaks_utf8},
+    welcome,
 };
 use crate::{
     engine::{self, Setup},
@@ -14,16 +16,38 @@ use crate::{
     tui::{self, Keymap, Theme},
 };
 
-/// Opens the dashboard on the user's inventory.
+/// Opens the dashboard on the user's inventory; without one, its welcome screen.
 pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let user = setting::user()?;
-    let setup = setting::setup(arguments, &user)?;
-    open(setup, &user)
+    match setting::setup(arguments, &user) {
+        Ok(setup) => open(setup, &user),
+        Err(Failure::NoInventory { looked_in }) => welcome_screen(looked_in, &user),
+        Err(failure) => Err(failure),
+    }
 }
 
 /// Opens the dashboard on any setup. The first frame is drawn before the engine is started.
 pub(super) fn open(setup: Setup, user: &User) -> Result<Exit, Failure> {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let start = move || {
+        let handle = engine::start(setup);
+        tui::Handle { snapshots: handle.snapshots, commands: handle.commands }
+    };
+    show(start, options(user)?)
+}
+
+/// The words of a first start; they stay on the terminal after it is left.
+fn welcome_screen(looked_in: Vec<String>, user: &User) -> Result<Exit, Failure> {
+    let options = tui::Options { welcome: welcome::screen(&looked_in), ..options(user)? };
+    // Both ends stay open for as long as the screen: nothing is to come, and nothing has stopped.
+    let (_pictures, snapshots) = watch::channel(Arc::default());
+    let (commands, _wishes) = mpsc::channel(1);
+    match show(|| tui::Handle { snapshots, commands }, options)? {
+        Exit::Success => Err(Failure::NoInventory { looked_in }),
+        signal => Ok(signal),
+    }
+}
+
+fn options(user: &User) -> Result<tui::Options, Failure> {
     let keymap = Keymap::with(&user.settings.keys)
         .map_err(|why| Failure::Message(format!("error: settings.toml: `[keys]`: {why}")))?;
     let theme = match user.settings.theme {
@@ -31,12 +55,11 @@ pub(super) fn open(setup: Setup, user: &User) -> Result<Exit, Failure> {
         user_settings::Theme::Mono => Theme::Mono,
         user_settings::Theme::ColourBlind => Theme::ColourBlind,
     };
-    let options =
-        tui::Options { keymap, theme, ascii: user.settings.ascii || !speaks_utf8(), no_color };
-    let start = move || {
-        let handle = engine::start(setup);
-        tui::Handle { snapshots: handle.snapshots, commands: handle.commands }
-    };
+    let ascii = user.settings.ascii || !speaks_utf8();
+    Ok(tui::Options { keymap, theme, ascii, no_color: no_color(), welcome: Vec::new() })
+}
+
+fn show(start: impl FnOnce() -> tui::Handle, options: tui::Options) -> Result<Exit, Failure> {
     match tui::run(start, options) {
         Ok(tui::Exit::Quit) => Ok(Exit::Success),
         Ok(tui::Exit::Signal(number)) => Ok(Exit::Signal(u8::try_from(number).unwrap_or(0))),

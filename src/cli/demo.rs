@@ -3,11 +3,14 @@
 use std::{
     io::{self, ErrorKind, IsTerminal as _, Write as _},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::Runtime,
+    signal::unix::{Signal, SignalKind, signal},
+};
 
 use super::{
     Exit, Failure,
@@ -17,7 +20,10 @@ use super::{
 };
 use crate::{
     demo::{Demo, wait_until_parent_ends},
-    domain::{fingerprint::FingerprintKey, inert::inert},
+    domain::{
+        fingerprint::FingerprintKey,
+        inert::{inert, quoted},
+    },
     engine::{Setup, TourGuide},
     formats::Environment,
     inventory,
@@ -40,15 +46,19 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     if let Some(folder) = &options.keep {
         return keep(folder);
     }
-    let demo = Demo::temporary().map_err(|error| could_not_start(&error))?;
     let user =
         User { settings: setting::user()?.settings, catalogue: Arc::new(Catalogue::embedded()) };
     if options.format.is_none() && io::stdout().is_terminal() {
+        let demo = Demo::temporary().map_err(|error| could_not_start(&error))?;
         let setup = setup(&demo, &user, true)?;
         return dashboard::open(setup, &user);
     }
-    let setup = setup(&demo, &user, false)?;
-    let _cleaner = Cleaner::on_signals(demo);
+    let cleaner = Cleaner::on(Signals::listen()?);
+    let setup = cleaner.hold(|| {
+        let demo = Demo::temporary().map_err(|error| could_not_start(&error))?;
+        let setup = setup(&demo, &user, false)?;
+        Ok((demo, setup))
+    })?;
     let format = options.format.unwrap_or_default();
     check::pass(setup, check::Options { format, fail_on: FailOn::Error })
 }
@@ -82,6 +92,7 @@ fn setup(demo: &Demo, user: &User, guided: bool) -> Result<Setup, Failure> {
 
 /// The sample in a folder of the user's, alive until a signal comes.
 fn keep(folder: &Path) -> Result<Exit, Failure> {
+    let signals = Signals::listen()?;
     let demo = Demo::in_folder(folder).map_err(|error| match error.kind() {
         ErrorKind::DirectoryNotEmpty => Failure::Message(format!(
             "error: {} is not empty\n\nhint: name a new folder",
@@ -96,12 +107,11 @@ fn keep(folder: &Path) -> Result<Exit, Failure> {
         "The sample environment is in {folder}.\nRun beside it:\n\n  stalekey --config {path}\n\n\
          Its provider and processes run until Ctrl-C; the files stay.",
         folder = inert(&folder.to_string_lossy()),
-        path = inert(&path.to_string_lossy()),
+        path = quoted(&inert(&path.to_string_lossy())),
     )?;
     out.flush()?;
     drop(out);
-    let number = wait_for_signal()
-        .map_err(|_| Failure::Message("error: The system gives no signals".to_owned()))?;
+    let number = signals.wait();
     drop(demo);
     // Ctrl-C is how this command is meant to end.
     Ok(if number == 2 { Exit::Success } else { Exit::Signal(number) })
@@ -119,36 +129,70 @@ fn could_not_start(error: &io::Error) -> Failure {
 struct Cleaner(Arc<Mutex<Option<Demo>>>);
 
 impl Cleaner {
-    fn on_signals(demo: Demo) -> Self {
-        let shared = Arc::new(Mutex::new(Some(demo)));
-        let for_signals = Arc::clone(&shared);
+    /// Signals are listened to before there is anything to remove, so that none comes too early.
+    fn on(signals: Signals) -> Self {
+        let shared = Arc::new(Mutex::new(None));
+        let for_signals = Self(Arc::clone(&shared));
         std::thread::spawn(move || {
-            if let Ok(number) = wait_for_signal() {
-                drop(for_signals.lock().map(|mut demo| demo.take()));
-                std::process::exit(i32::from(Exit::Signal(number).code()));
-            }
+            let number = signals.wait();
+            for_signals.clean();
+            std::process::exit(i32::from(Exit::Signal(number).code()));
         });
         Self(shared)
+    }
+
+    /// Keeps what `make` makes. A signal that comes meanwhile waits until it is made.
+    fn hold<T>(&self, make: impl FnOnce() -> Result<(Demo, T), Failure>) -> Result<T, Failure> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (demo, result) = make()?;
+        *held = Some(demo);
+        Ok(result)
+    }
+
+    /// Whoever comes second waits until the first is done: nobody leaves before all is removed.
+    fn clean(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
 impl Drop for Cleaner {
     fn drop(&mut self) {
-        drop(self.0.lock().map(|mut demo| demo.take()));
+        self.clean();
     }
 }
 
-/// Blocks until SIGINT, SIGTERM or SIGHUP; gives its number.
-fn wait_for_signal() -> io::Result<u8> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        Ok(tokio::select! {
-            _ = interrupt.recv() => 2,
-            _ = terminate.recv() => 15,
-            _ = hang_up.recv() => 1,
+/// SIGINT, SIGTERM and SIGHUP, from now on.
+struct Signals {
+    runtime: Runtime,
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        Self::register()
+            .map_err(|_| Failure::Message("error: The system gives no signals".to_owned()))
+    }
+
+    fn register() -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let context = runtime.enter();
+        let interrupt = signal(SignalKind::interrupt())?;
+        let terminate = signal(SignalKind::terminate())?;
+        let hang_up = signal(SignalKind::hangup())?;
+        drop(context);
+        Ok(Self { runtime, interrupt, terminate, hang_up })
+    }
+
+    /// Blocks until one of them comes; gives its number.
+    fn wait(mut self) -> u8 {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupt.recv() => 2,
+                _ = self.terminate.recv() => 15,
+                _ = self.hang_up.recv() => 1,
+            }
         })
-    })
+    }
 }

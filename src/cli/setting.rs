@@ -7,7 +7,9 @@ use std::{
     sync::Arc,
 };
 
-use super::{Failure, arguments::RunArguments, user_salt};
+use clap::Args;
+
+use super::{Failure, user_salt};
 use crate::{
     domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
     engine::Setup,
@@ -19,6 +21,26 @@ use crate::{
     probe::Endpoint,
     providers::Catalogue,
 };
+
+/// What to look at, and what may be sent.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct RunArguments {
+    /// The inventory [default: $STALEKEY_CONFIG, ./stalekey.toml, the user's config folder]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Send nothing; compare only
+    #[arg(long)]
+    pub offline: bool,
+    /// Look at this environment only; may be given again
+    #[arg(long, value_name = "NAME")]
+    pub environment: Vec<String>,
+    /// Look at this credential only; may be given again
+    #[arg(long, value_name = "ID")]
+    pub credential: Vec<String>,
+    /// Ask here about this credential's keys, for this run
+    #[arg(long, value_name = "CREDENTIAL=URL")]
+    pub endpoint: Vec<String>,
+}
 
 /// What the user's own settings and files add to a run.
 pub(super) struct User {
@@ -104,21 +126,14 @@ pub(super) fn inventory_of(
 fn find_inventory(arguments: &RunArguments, user: &User) -> Result<Inventory, Failure> {
     match inventory_of(arguments.config.as_ref(), user)? {
         Some(inventory) => Ok(inventory),
-        None => Err(Failure::Message(no_inventory()?)),
+        None => Err(Failure::NoInventory { looked_in: places_looked_in()? }),
     }
 }
 
-/// The words for a first start.
-fn no_inventory() -> Result<String, Failure> {
+/// Where an inventory was looked for, inert.
+fn places_looked_in() -> Result<Vec<String>, Failure> {
     let places = discovery::places(None, &|name| env::var_os(name), &current_folder()?);
-    let looked: Vec<String> =
-        places.iter().map(|place| format!("  {}", inert(&place.to_string_lossy()))).collect();
-    Ok(format!(
-        "error: No inventory found. Looked for:\n{}\n\nhint: `stalekey demo` shows everything on \
-         a sample environment, with no network and no keys\nhint: `stalekey --config FILE` names \
-         an inventory; config.example.toml is one to begin with",
-        looked.join("\n")
-    ))
+    Ok(places.iter().map(|place| inert(&place.to_string_lossy())).collect())
 }
 
 fn current_folder() -> Result<PathBuf, Failure> {
@@ -148,19 +163,26 @@ pub(super) fn shell_environment() -> Environment {
 fn check_names(arguments: &RunArguments, inventory: &Inventory) -> Result<(), Failure> {
     let environments: Vec<&str> =
         inventory.environments.iter().map(|environment| environment.name.as_str()).collect();
-    let credentials: Vec<&str> =
-        inventory.credentials.iter().map(|credential| credential.id.as_str()).collect();
+    let credentials = credential_names(inventory);
     let unknown = |what: &str, given: &[String], known: &[&str]| {
         given.iter().find(|name| !known.contains(&name.as_str())).map(|_| {
             Failure::Message(format!(
                 "error: The inventory has no such {what}\n\nhint: it has {}",
-                known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+                quoted(known)
             ))
         })
     };
     unknown("environment", &arguments.environment, &environments)
         .or_else(|| unknown("credential", &arguments.credential, &credentials))
         .map_or(Ok(()), Err)
+}
+
+fn credential_names(inventory: &Inventory) -> Vec<&str> {
+    inventory.credentials.iter().map(|credential| credential.id.as_str()).collect()
+}
+
+fn quoted(names: &[&str]) -> String {
+    names.iter().map(|name| format!("`{}`", inert(name))).collect::<Vec<_>>().join(", ")
 }
 
 fn typed_endpoints(
@@ -175,8 +197,10 @@ fn typed_endpoints(
         .map(|text| {
             let (credential, url) =
                 text.split_once('=').ok_or_else(|| wrong("it takes CREDENTIAL=URL"))?;
-            if !inventory.credentials.iter().any(|known| known.id == credential) {
-                return Err(wrong("the inventory has no such credential"));
+            let known = credential_names(inventory);
+            if !known.contains(&credential) {
+                let has = quoted(&known);
+                return Err(wrong(&format!("the inventory has no such credential; it has {has}")));
             }
             let endpoint = Endpoint::parse(url).map_err(wrong)?;
             Ok((credential.to_owned(), endpoint))

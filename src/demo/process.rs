@@ -2,7 +2,7 @@
 
 use std::{
     env, io,
-    io::Read as _,
+    io::{Read as _, Write as _},
     os::unix::process::CommandExt as _,
     process::{Child, Command, Stdio},
 };
@@ -44,17 +44,21 @@ struct Running(Child);
 impl Running {
     fn start(name: &str, token: &str, key: &SecretValue) -> io::Result<Self> {
         use std::os::unix::ffi::OsStrExt as _;
-        Command::new(env::current_exe()?)
+        let mut child = Command::new(env::current_exe()?)
             .arg0(name)
             .args([SUBCOMMAND, "--demo", token])
             .env_clear()
             // A synthetic key: that it stands in a child's environment is what the demo shows.
             .env("OPENAI_API_KEY", std::ffi::OsStr::from_bytes(key.expose()))
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .spawn()
-            .map(Self)
+            .spawn()?;
+        let ready = child.stdout.take().map(|mut words| words.read_exact(&mut [0]));
+        let running = Self(child);
+        // Before that the system may not show its environment yet.
+        ready.transpose()?;
+        Ok(running)
     }
 
     fn stop(&mut self) {
@@ -69,8 +73,10 @@ impl Drop for Running {
     }
 }
 
-/// The whole life of such a process.
+/// The whole life of such a process: it says that it is there, and waits.
 pub fn wait_until_parent_ends() {
     let mut byte = [0];
+    // Whoever started it may not want to know.
+    let _ = io::stdout().write_all(b"\n").and_then(|()| io::stdout().flush());
     while matches!(io::stdin().read(&mut byte), Ok(1)) {}
 }

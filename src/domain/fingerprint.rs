@@ -113,6 +113,16 @@ impl Fingerprint {
     }
 }
 
+#[cfg(test)]
+impl Fingerprint {
+    /// Two that differ in their 60th bit only; nobody can find keys that do this.
+    pub(crate) fn colliding_for_tests() -> (Self, Self) {
+        let mut other = [7; 32];
+        other[7] ^= 0b1_0000;
+        (Self([7; 32]), Self(other))
+    }
+}
+
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Fingerprint({})", self.shown(SHOWN_CHARACTERS))

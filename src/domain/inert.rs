@@ -52,11 +52,35 @@ const fn is_dangerous(character: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// An inert text as one word that a POSIX shell takes literally, but for a `~/` before it. Foreign
+/// names stand in commands that people paste.
+pub fn quoted(word: &str) -> String {
+    let plain =
+        |character: char| character.is_ascii_alphanumeric() || "_-./:=@%+,".contains(character);
+    let (home, rest) = word.strip_prefix("~/").map_or(("", word), |rest| ("~/", rest));
+    if !word.is_empty() && rest.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("{home}'{}'", rest.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn words_in_commands_cannot_break_out() {
+        assert_eq!(quoted("services/api/.env"), "services/api/.env");
+        assert_eq!(quoted("my file"), "'my file'");
+        assert_eq!(quoted("a'; rm -rf /; '"), "'a'\\''; rm -rf /; '\\'''");
+        assert_eq!(quoted(""), "''");
+        assert_eq!(quoted("~/.zshrc"), "~/.zshrc");
+        assert_eq!(quoted("~/my file"), "~/'my file'");
+        assert_eq!(quoted("~root/x"), "'~root/x'");
+    }
 
     #[test]
     fn escapes_are_visible() {

@@ -1,5 +1,7 @@
 //! The flow as a state machine: what arrives changes it, and at any time it can say what it sees.
 
+mod picture;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -15,27 +17,25 @@ use crate::{
         command::Tour,
         credential::CredentialFacts,
         damage::Flag,
-        expectation::{Wanted, Wish},
+        expectation::Wanted,
         fingerprint::Fingerprint,
-        inert::inert,
-        judge::{Question, judge},
         key::Key,
         layer::LayerFacts,
-        outcome::{Outcome, ProbeReason, ProbeResult},
-        reading::{Reading, State, Unreadable, UnreadableKind},
+        outcome::{Outcome, ProbeResult},
+        reading::{Reading, Unreadable, UnreadableKind},
         secret::SecretValue,
-        snapshot::{Progress, RowIdentity, Snapshot, Summary},
+        snapshot::{Progress, RowIdentity},
     },
     engine::{
         Setup,
-        intern::{Interner, lengthened},
-        plan::{ProbeIdentity, plan, unasked},
+        facts::{chosen_layers, credential_facts, layer_facts, wanted},
+        intern::Interner,
+        plan::{ProbeIdentity, plan},
         reading_pool::{Read, read_all},
         watch::WatchList,
     },
-    inventory::{Expect, Layer},
     layers::{self, Surroundings},
-    probe::{Counts, Limits, Plan, Prober, proxy_for, roots_from_environment},
+    probe::{Counts, Limits, Plan, Prober},
 };
 
 /// An answer of a key that is not alive is asked again after this long, whatever `probe_every` says.
@@ -370,151 +370,8 @@ impl Flow {
         list
     }
 
-    /// The progress alone, for a line that is drawn again and again.
-    pub(super) fn counts_only(&self) -> Snapshot {
-        Snapshot { progress: self.progress, offline: self.setup.offline, ..Snapshot::default() }
-    }
-
-    /// The whole picture.
-    pub(super) fn snapshot(&mut self) -> Arc<Snapshot> {
-        self.settle();
-        let now = Timestamp::now();
-        let readings: Vec<Reading<Key>> = self.shown_readings();
-        let probes: Vec<ProbeResult> =
-            readings.iter().map(|reading| self.probe_of(reading)).collect();
-        let distinct: HashSet<Fingerprint> = readings
-            .iter()
-            .filter_map(|reading| reading.state.found())
-            .map(|key| key.fingerprint)
-            .collect();
-        let question = Question {
-            layers: self.layers.clone(),
-            credentials: self.credentials.to_vec(),
-            environments: self.environments(),
-            readings,
-            probes,
-            wishes: self.wishes(),
-            now,
-        };
-        let judgement = judge(&question);
-        let mut summary = Summary {
-            rows: judgement.rows.len(),
-            distinct_keys: distinct.len(),
-            requests: self.counts.requests,
-            extra_requests: self.counts.extra_requests,
-            verdicts: BTreeMap::new(),
-        };
-        for row in &judgement.rows {
-            *summary.verdicts.entry(row.verdict).or_default() += 1;
-        }
-        self.revision += 1;
-        Arc::new(Snapshot {
-            revision: self.revision,
-            generated_at: now,
-            inventory: self
-                .setup
-                .inventory
-                .path
-                .as_ref()
-                .map(|path| inert(&path.to_string_lossy())),
-            environments: question.environments,
-            offline: self.setup.offline,
-            progress: self.progress,
-            rows: judgement.rows,
-            findings: judgement.findings,
-            chains: judgement.chains,
-            summary,
-            notices: self.notices(),
-            tour: self.tour.clone(),
-        })
-    }
-
-    /// The readings with colliding fingerprints lengthened.
-    fn shown_readings(&self) -> Vec<Reading<Key>> {
-        let mut readings: Vec<Reading<Key>> = self.readings.values().flatten().cloned().collect();
-        let keys = readings.iter().filter_map(|reading| reading.state.found());
-        let longer =
-            lengthened(keys.filter(|key| key.exported.is_some()).map(|key| key.fingerprint));
-        if !longer.is_empty() {
-            for reading in &mut readings {
-                if let State::Found(key) = &mut reading.state
-                    && let Some(length) = longer.get(&key.fingerprint)
-                {
-                    key.shown = key.fingerprint.shown(*length);
-                }
-            }
-        }
-        readings
-    }
-
-    fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
-        let Some(credential) = self.credential(reading) else {
-            return unasked(ProbeReason::NoProvider);
-        };
-        match plan(&self.setup, credential, reading) {
-            Err(reason) => unasked(reason),
-            Ok(identity) => match self.answers.get(&identity) {
-                Some(answer) => for_models(answer.result.clone(), credential),
-                None => unasked(ProbeReason::Pending),
-            },
-        }
-    }
-
     fn credential(&self, reading: &Reading<Key>) -> Option<&CredentialFacts> {
         self.credentials.iter().find(|credential| credential.id == reading.credential)
-    }
-
-    fn environments(&self) -> Vec<String> {
-        self.setup
-            .inventory
-            .environments
-            .iter()
-            .map(|environment| environment.name.clone())
-            .filter(|name| {
-                self.setup.environments.is_empty() || self.setup.environments.contains(name)
-            })
-            .collect()
-    }
-
-    fn wishes(&self) -> Vec<Wish> {
-        let marks = self.marks.iter().map(|((environment, credential), key)| Wish {
-            environment: environment.clone(),
-            credential: credential.clone(),
-            wanted: Wanted::Marked(*key),
-        });
-        let expectations = self.setup.inventory.environments.iter().flat_map(|environment| {
-            environment.expect.iter().map(|(credential, expect)| Wish {
-                environment: environment.name.clone(),
-                credential: credential.clone(),
-                wanted: match expect {
-                    Expect::Last4(last4) => Wanted::Described {
-                        description: format!("the key ending in {}", inert(last4)),
-                        keys: self.interner.ending_with(last4),
-                    },
-                    Expect::Fingerprint(text) => Wanted::Described {
-                        description: format!("the key {}", inert(text)),
-                        keys: self.interner.named(text),
-                    },
-                    Expect::Reference(layer) => Wanted::HeldBy(layer.clone()),
-                },
-            })
-        });
-        marks.chain(expectations).collect()
-    }
-
-    /// What a person should know of this run.
-    fn notices(&self) -> Vec<String> {
-        if self.setup.offline {
-            return Vec::new();
-        }
-        let endpoints: BTreeSet<_> =
-            self.answers.keys().map(|identity| identity.endpoint.clone()).collect();
-        let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
-        let proxies =
-            proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));
-        let roots = roots_from_environment().filter(|_| !endpoints.is_empty());
-        let roots = roots.map(|path| format!("certificates are checked against {path}"));
-        proxies.chain(roots).collect()
     }
 
     fn mark_due(&mut self, freshness: &Freshness) {
@@ -576,12 +433,6 @@ impl Flow {
     }
 }
 
-/// One answer may serve credentials that need different models; a row names its own only.
-fn for_models(mut result: ProbeResult, credential: &CredentialFacts) -> ProbeResult {
-    result.missing_models.retain(|model| credential.models.contains(model));
-    result
-}
-
 /// Old answers are asked again: sooner when the key is not alive, and not before a host that asked
 /// to wait allows it.
 fn is_old(result: &ProbeResult, every: Duration, now: Timestamp) -> bool {
@@ -593,77 +444,4 @@ fn is_old(result: &ProbeResult, every: Duration, now: Timestamp) -> bool {
         Some(at) => now.duration_since(at).unsigned_abs() >= limit,
         None => result.outcome != Outcome::Unsendable,
     }
-}
-
-fn chosen_layers(setup: &Setup) -> BTreeSet<usize> {
-    setup
-        .inventory
-        .layers
-        .iter()
-        .enumerate()
-        .filter(|(_, layer)| {
-            setup.environments.is_empty() || setup.environments.contains(&layer.environment)
-        })
-        .map(|(number, _)| number)
-        .collect()
-}
-
-/// The credentials that this layer is looked at for.
-fn wanted<'a>(
-    setup: &Setup,
-    layer: &Layer,
-    credentials: &'a [CredentialFacts],
-) -> Vec<&'a CredentialFacts> {
-    credentials
-        .iter()
-        .filter(|credential| {
-            layer.credentials.as_ref().is_none_or(|ids| ids.contains(&credential.id))
-                && (setup.credentials.is_empty() || setup.credentials.contains(&credential.id))
-        })
-        .collect()
-}
-
-fn layer_facts(layer: &Layer) -> LayerFacts {
-    LayerFacts {
-        name: layer.name.clone(),
-        environment: layer.environment.clone(),
-        kind: layer.kind.kind(),
-        source: layer.source.clone(),
-        optional: layer.optional,
-        restart: layer.restart.clone(),
-        owner: layer.owner.clone(),
-    }
-}
-
-fn credential_facts(setup: &Setup) -> Vec<CredentialFacts> {
-    setup
-        .inventory
-        .credentials
-        .iter()
-        .map(|credential| {
-            let provider =
-                credential.provider.as_deref().and_then(|id| setup.catalogue.provider(id));
-            let variables = if credential.variables.is_empty() {
-                provider.map(|provider| provider.variables().to_vec()).unwrap_or_default()
-            } else {
-                credential.variables.clone()
-            };
-            CredentialFacts {
-                id: credential.id.clone(),
-                provider: credential.provider.clone(),
-                variables,
-                organisation_variables: provider
-                    .map(|provider| provider.organisation_variables().to_vec())
-                    .unwrap_or_default(),
-                project_variables: provider
-                    .map(|provider| provider.project_variables().to_vec())
-                    .unwrap_or_default(),
-                base_url_variables: provider
-                    .map(|provider| provider.base_url_variables().to_vec())
-                    .unwrap_or_default(),
-                models: credential.models.clone(),
-                owner: credential.owner.clone(),
-            }
-        })
-        .collect()
 }

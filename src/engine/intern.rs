@@ -20,7 +20,9 @@ use crate::{
 pub(super) struct Interner {
     fingerprint_key: FingerprintKey,
     catalogue: Arc<Catalogue>,
-    keys: HashMap<(Fingerprint, Option<String>), Key>,
+    /// By value, and by the provider it is assigned to: thousands of layers hold a handful of
+    /// values, and hashing a value is far cheaper than its fingerprint.
+    keys: HashMap<SecretValue, Vec<(Option<String>, Key)>>,
     secrets: HashMap<Fingerprint, SecretValue>,
     tags: HashMap<Fingerprint, String>,
 }
@@ -38,14 +40,14 @@ impl Interner {
 
     /// The key of a value that is assigned to a provider, or to none.
     pub(super) fn intern(&mut self, secret: SecretValue, provider: Option<&str>) -> Key {
-        let fingerprint = self.fingerprint_key.fingerprint(&secret);
-        let id = (fingerprint, provider.map(str::to_owned));
-        if let Some(key) = self.keys.get(&id) {
+        let known = self.keys.get(&secret).into_iter().flatten();
+        if let Some((_, key)) = known.clone().find(|(id, _)| id.as_deref() == provider) {
             return key.clone();
         }
+        let fingerprint = self.fingerprint_key.fingerprint(&secret);
         let key = self.describe(&secret, fingerprint, provider);
-        self.secrets.insert(fingerprint, secret);
-        self.keys.insert(id, key.clone());
+        self.secrets.insert(fingerprint, secret.clone());
+        self.keys.entry(secret).or_default().push((provider.map(str::to_owned), key.clone()));
         key
     }
 
@@ -56,7 +58,7 @@ impl Interner {
 
     /// Forgets every value that no layer holds any more.
     pub(super) fn keep_only(&mut self, held: impl Fn(Fingerprint) -> bool) {
-        self.keys.retain(|(fingerprint, _), _| held(*fingerprint));
+        self.keys.retain(|_, keys| keys.iter().any(|(_, key)| held(key.fingerprint)));
         self.secrets.retain(|fingerprint, _| held(*fingerprint));
     }
 
@@ -153,4 +155,83 @@ pub(super) fn lengthened(
         }
     }
     longer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interner(fingerprint_key: FingerprintKey) -> Interner {
+        Interner::new(fingerprint_key, Arc::new(Catalogue::embedded()))
+    }
+
+    fn project_key(filler: &str) -> SecretValue {
+        SecretValue::new(format!("sk-proj-{0}T3BlbkFJ{0}", filler.repeat(74)))
+    }
+
+    #[test]
+    fn equal_values_are_one_key_and_opaque_ones_have_tags_of_this_run() {
+        let mut interner = interner(FingerprintKey::salt([1; 32]));
+        let first = interner.intern(SecretValue::new("hunter2"), None);
+        let second = interner.intern(SecretValue::new("another"), None);
+        assert_eq!(interner.intern(SecretValue::new("hunter2"), None), first);
+        assert_eq!((first.tag.as_deref(), second.tag.as_deref()), (Some("≡1"), Some("≡2")));
+        assert_eq!((first.exported, first.length, first.mask.as_str()), (None, None, "…"));
+    }
+
+    #[test]
+    fn a_team_key_gives_opaque_values_a_lasting_fingerprint() {
+        let mut interner = interner(FingerprintKey::team([1; 32]));
+        let key = interner.intern(SecretValue::new("hunter2"), None);
+        assert!(key.exported.is_some_and(|exported| exported.starts_with("keyfpk1:")));
+        assert_eq!(key.tag, None);
+    }
+
+    #[test]
+    fn the_key_inside_a_damaged_value_is_the_same_key() {
+        let mut interner = interner(FingerprintKey::salt([1; 32]));
+        let sound = interner.intern(project_key("a"), Some("openai"));
+        let mut bytes = project_key("a").expose().to_vec();
+        bytes.push(b'\n');
+        let damaged = interner.intern(SecretValue::new(bytes), Some("openai"));
+        assert_ne!(damaged.fingerprint, sound.fingerprint);
+        assert_eq!(damaged.repaired.map(|inner| inner.fingerprint), Some(sound.fingerprint));
+    }
+
+    #[test]
+    fn keys_are_found_by_their_end_and_by_their_fingerprint() {
+        let mut interner = interner(FingerprintKey::salt([1; 32]));
+        let key = interner.intern(project_key("a"), Some("openai"));
+        interner.intern(project_key("b"), Some("openai"));
+        assert_eq!(interner.ending_with("aaaa"), [key.fingerprint]);
+        let exported = key.exported.clone().unwrap();
+        for name in [exported.as_str(), &key.shown, &key.shown.to_lowercase()] {
+            assert_eq!(interner.named(name), [key.fingerprint], "{name}");
+        }
+        assert!(interner.named("K7QM2").is_empty(), "too short to name a key");
+    }
+
+    #[test]
+    fn what_no_layer_holds_is_forgotten() {
+        let mut interner = interner(FingerprintKey::salt([1; 32]));
+        let kept = interner.intern(project_key("a"), None);
+        let gone = interner.intern(project_key("b"), None);
+        interner.keep_only(|fingerprint| fingerprint == kept.fingerprint);
+        assert!(interner.secret(kept.fingerprint).is_some());
+        assert!(interner.secret(gone.fingerprint).is_none());
+    }
+
+    #[test]
+    fn shown_fingerprints_that_collide_are_both_lengthened() {
+        let key = FingerprintKey::salt([1; 32]);
+        let some = key.fingerprint(&SecretValue::new("a"));
+        let other = key.fingerprint(&SecretValue::new("b"));
+        assert!(lengthened([some, other, some].into_iter()).is_empty());
+        let (left, right) = Fingerprint::colliding_for_tests();
+        let longer = lengthened([left, right, some].into_iter());
+        assert_eq!(longer.len(), 2);
+        let length = longer[&left];
+        assert_ne!(left.shown(length), right.shown(length));
+        assert_eq!(left.shown(SHOWN_CHARACTERS), right.shown(SHOWN_CHARACTERS));
+    }
 }

@@ -32,7 +32,8 @@ pub fn start(setup: Setup) -> Handle {
     let _ = thread::Builder::new().name("engine".to_owned()).spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         if let Ok(runtime) = runtime {
-            runtime.block_on(Live::new(setup, publisher, wishes).run());
+            // Made inside: the watches belong to the runtime.
+            runtime.block_on(async { Live::new(setup, publisher, wishes).run().await });
         }
     });
     Handle { snapshots, commands }

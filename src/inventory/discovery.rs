@@ -13,7 +13,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Inventory, Providers};
 use crate::{
-    domain::{inert::inert, place::Position},
+    domain::{
+        inert::{inert, quoted},
+        place::Position,
+    },
     strict_toml::Mistakes,
 };
 
@@ -116,7 +119,7 @@ fn find_among(
         (None, Some(place)) if named => {
             let by = if flag.is_some() { "--config" } else { VARIABLE };
             Err(Refusal::new(place, format!("{by} names this inventory, and it is not there"))
-                .help("name another one, or make one with `stalekey init`"))
+                .help("name another one; config.example.toml is one to begin with"))
         }
         (found, _) => Ok(found.cloned()),
     }
@@ -257,7 +260,7 @@ impl Users {
         const STICKY: u32 = 0o1000;
         let what = if folder { "folder, and so what is in it" } else { "file" };
         let place = if folder { "folder" } else { "file" };
-        let quoted = quote(path);
+        let quoted = quoted(&inert(&path.to_string_lossy()));
         if owner != self.me && owner != 0 {
             return Err(Refusal::new(path, format!("this {place} belongs to another user"))
                 .help(format!("sudo chown {} {quoted}", self.me)));
@@ -301,17 +304,6 @@ impl Users {
         members.split(',').map(str::trim).filter(|name| !name.is_empty()).all(is_trusted_name)
             && accounts.iter().all(|(_, id, main)| *main != group || trusted(*id))
             && accounts.iter().any(|(_, id, _)| *id == self.me)
-    }
-}
-
-/// A path as one word of a shell.
-fn quote(path: &Path) -> String {
-    let text = inert(&path.to_string_lossy());
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@:,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) struct SettingsTable {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct FingerprintTable {
-    /// 64 hex digits, written by `stalekey init`. Not secret: whoever has the same salt gets the same
+    /// 64 hex digits, e.g. of `openssl rand -hex 32`. Not secret: whoever has the same salt gets the same
     /// fingerprints.
     #[schemars(extend("pattern" = "^[0-9A-Fa-f]{64}$"))]
     pub(super) salt: Option<String>,

@@ -1,5 +1,11 @@
 //! The compose files of a service, resolved as Compose would.
 
+use std::{
+    collections::BTreeSet,
+    io::ErrorKind,
+    path::{Component, Path, PathBuf},
+};
+
 use super::{
     Surroundings,
     dotenv::{keep_newest, refused},
@@ -17,10 +23,10 @@ use crate::{
 };
 
 pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found> {
-    let mut files = Opener { surroundings, evidence: Evidence::default(), absent: None };
+    let mut files = Opener { surroundings, evidence: Evidence::default(), absent: BTreeSet::new() };
     let resolved = compose::resolve(request, &surroundings.shell, &mut files);
-    let absent_file = files.absent;
-    let mut evidence = files.evidence;
+    let gone = |path: &str| files.absent.contains(path) && is_named(request, path);
+    let mut evidence = files.evidence.clone();
     evidence.reader = Some("compose".to_owned());
     let place = request.files.first().map(|path| Place::file(inert(path)));
     let instance = request.service.clone().map(|service| Instance::Service(inert(&service)));
@@ -51,11 +57,10 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
             })
             .collect(),
         // Nothing is there: that is missing. A file that another one names is a broken project.
-        Err(compose::Failure::Unreadable { path, .. })
-            if absent_file.as_ref() == Some(&path) && is_named(request, &path) =>
-        {
-            absent(Absence::Missing(MissingReason::FileAbsent))
-        }
+        Err(
+            compose::Failure::Unreadable { path, .. }
+            | compose::Failure::Refused { path: Some(path), .. },
+        ) if gone(&path) => absent(Absence::Missing(MissingReason::FileAbsent)),
         Err(compose::Failure::Unreadable { why, .. }) => absent(Absence::Unreadable(why)),
         Err(compose::Failure::Refused { path, refusal }) => {
             absent(refused(path.as_deref().unwrap_or("the project"), "compose", &refusal))
@@ -65,14 +70,19 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
 
 /// The inventory itself names this compose file.
 fn is_named(request: &Request, path: &str) -> bool {
-    request.files.iter().any(|file| path == file || path.ends_with(&format!("/{file}")))
+    let plain = |path: &Path| -> PathBuf {
+        path.components().filter(|part| *part != Component::CurDir).collect()
+    };
+    let folder = Path::new(&request.folder);
+    request.files.iter().any(|file| plain(&folder.join(file)) == plain(Path::new(path)))
 }
 
 /// Opens what the compose files name, and remembers it for the evidence.
 struct Opener<'a> {
     surroundings: &'a Surroundings,
     evidence: Evidence,
-    absent: Option<String>,
+    /// What was looked for and is not there.
+    absent: BTreeSet<String>,
 }
 
 impl Files for Opener<'_> {
@@ -84,7 +94,7 @@ impl Files for Opener<'_> {
                 Ok(opened.bytes.to_vec())
             }
             Err(Failure::Absent) => {
-                self.absent = Some(path.to_owned());
+                self.absent.insert(path.to_owned());
                 Err(Unreadable::new(UnreadableKind::Refused, "the file does not exist")
                     .at(Place::file(inert(path))))
             }
@@ -92,7 +102,14 @@ impl Files for Opener<'_> {
         }
     }
 
+    /// What cannot be looked at is there: reading it then says why (SECURITY R6).
     fn exists(&mut self, path: &str) -> bool {
-        self.surroundings.file(path).exists()
+        let absent = self.surroundings.file(path).metadata().is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+        });
+        if absent {
+            self.absent.insert(path.to_owned());
+        }
+        !absent
     }
 }

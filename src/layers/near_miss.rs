@@ -1,11 +1,14 @@
 //! Names that are almost the wanted one.
 
+use crate::domain::inert::inert;
+
 /// The most edits by which a name may differ and still look like a slip.
 const MOST_EDITS: usize = 2;
 /// Shorter names are too close to each other by chance.
 const SHORTEST: usize = 6;
 
-/// The names among `present` that look like a misspelt one of `wanted`, in their order.
+/// The names among `present` that look like a misspelt one of `wanted`, in their order and inert: an
+/// invisible character may be the slip (SECURITY S1).
 pub(super) fn near_misses<'a>(
     wanted: &[String],
     present: impl Iterator<Item = &'a str>,
@@ -18,9 +21,9 @@ pub(super) fn near_misses<'a>(
                 && (name.eq_ignore_ascii_case(wanted)
                     || strsim::osa_distance(name, wanted) <= MOST_EDITS)
         });
-        if is_near && !wanted.iter().any(|wanted| wanted == name) && !near.iter().any(|n| n == name)
-        {
-            near.push(name.to_owned());
+        let shown = inert(name);
+        if is_near && !wanted.iter().any(|wanted| wanted == name) && !near.contains(&shown) {
+            near.push(shown);
         }
     }
     near
@@ -38,5 +41,7 @@ mod tests {
             near_misses(&wanted, present.into_iter()),
             ["MISTRALAI_API_KEY", "mistral_api_key"]
         );
+        let invisible = ["MISTRAL_API_KEY\u{202e}"];
+        assert_eq!(near_misses(&wanted, invisible.into_iter()), ["MISTRAL_API_KEY\\u{202e}"]);
     }
 }

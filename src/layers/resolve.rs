@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use crate::{
     domain::{
         credential::CredentialFacts,
-        inert::inert_bytes,
         layer::Instance,
         place::Place,
         reading::{
@@ -18,7 +17,7 @@ use crate::{
     },
     formats::Contents,
     inventory::Layer,
-    layers::near_miss::near_misses,
+    layers::{companion, near_miss::near_misses},
 };
 
 /// What one instance of a layer contains.
@@ -161,18 +160,20 @@ fn decide(
 
 /// Companion variables are shown, so they are made inert here; none of them is secret.
 fn context(credential: &CredentialFacts, contents: &Contents) -> RequestContext {
-    let first = |variables: &[String]| {
+    let first = |variables: &[String], shown: fn(&[u8]) -> String| {
         variables.iter().find_map(|variable| match &contents.winner(variable)?.yields {
             Yield::Value(value) if !value.is_empty() => {
-                Some((inert_bytes(value.expose()), variable.clone()))
+                Some((shown(value.expose()), variable.clone()))
             }
             _ => None,
         })
     };
-    let base = first(&credential.base_url_variables);
+    let base = first(&credential.base_url_variables, companion::address);
     RequestContext {
-        organisation: first(&credential.organisation_variables).map(|(value, _)| value),
-        project: first(&credential.project_variables).map(|(value, _)| value),
+        organisation: first(&credential.organisation_variables, companion::identifier)
+            .map(|(value, _)| value),
+        project: first(&credential.project_variables, companion::identifier)
+            .map(|(value, _)| value),
         base_url: base.as_ref().map(|(value, _)| value.clone()),
         base_url_variable: base.map(|(_, variable)| variable),
     }

@@ -254,11 +254,28 @@ impl<'p> Pass<'p> {
         let proxied = client::proxy_for(&plan.endpoint).is_some();
         match exchange(client, request, proxied).await {
             Ok(received) => {
-                let classification = received.classify(provider);
+                let classification = self.classify(&received, plan, provider);
                 Sent::Answered(received, classification)
             }
             Err(failure) => Sent::Failed(failure),
         }
+    }
+
+    /// What the answer means: in the words of the provider, or, where that knows no answer and the
+    /// endpoint is not its own, in those of a gateway that may stand there.
+    fn classify(&self, received: &Received, plan: &Plan, provider: &Provider) -> Classification {
+        let own = received.classify(provider);
+        if own.outcome != Outcome::Unknown || plan.endpoint.is_own_of(provider) {
+            return own;
+        }
+        let catalogue = &self.prober.inner.catalogue;
+        provider
+            .gateways()
+            .iter()
+            .filter_map(|id| catalogue.provider(id))
+            .map(|gateway| received.classify(gateway))
+            .find(|classification| classification.outcome != Outcome::Unknown)
+            .unwrap_or(own)
     }
 
     /// Why this host is not to be asked now.

@@ -52,6 +52,10 @@ pub(crate) struct ProviderFile {
     /// Further base URLs of the provider, e.g. regional ones.
     #[serde(default)]
     pub(crate) other_endpoints: Vec<String>,
+    /// Providers whose answers may come from an endpoint that is not this provider's own: gateways
+    /// that speak its protocol and have answers of their own.
+    #[serde(default)]
+    pub(crate) gateways: Vec<String>,
     /// Where a person manages keys.
     pub(crate) dashboard: Option<String>,
     /// A server that also takes keys of other formats, e.g. one that only speaks the protocol.
@@ -118,6 +122,16 @@ pub enum Method {
     /// Reads too, where a provider has no other way (GraphQL).
     #[serde(rename = "POST")]
     Post,
+}
+
+impl Method {
+    /// As it stands in a request.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
 }
 
 /// How the key stands in its header.

@@ -142,6 +142,12 @@ impl Provider {
         self.file.endpoint.iter().chain(&self.file.other_endpoints).map(String::as_str)
     }
 
+    /// Ids of the gateways that may answer in this provider's place, elsewhere than at its own
+    /// endpoints.
+    pub fn gateways(&self) -> &[String] {
+        &self.file.gateways
+    }
+
     /// Where a person manages keys.
     pub fn dashboard(&self) -> Option<&str> {
         self.file.dashboard.as_deref()

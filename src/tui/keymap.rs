@@ -115,7 +115,7 @@ impl FromStr for KeyChord {
                 .ok_or_else(|| {
                     format!(
                         "`{}` is no key; write keys like g, G, ctrl-n, alt-x, shift-tab, enter, esc, pgdn, f1",
-                        crate::domain::inert::inert_within(text, 40)
+                        shown_word(text)
                     )
                 })?,
         };
@@ -252,8 +252,17 @@ impl Keymap {
     }
 }
 
+/// What was written where a word was meant may be a pasted key (SECURITY P4): only what looks like
+/// such a word is repeated.
+fn shown_word(text: &str) -> &str {
+    const LONGEST: usize = 24;
+    let plain = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    let short = text.len() <= 4 && text.bytes().all(|byte| (0x20..0x7f).contains(&byte));
+    if short || (plain && text.len() <= LONGEST) { text } else { "…" }
+}
+
 fn unknown_action(name: &str) -> String {
-    let shown = crate::domain::inert::inert_within(name, 40);
+    let shown = shown_word(name);
     let near = ACTIONS
         .iter()
         .map(|spec| (strsim::damerau_levenshtein(spec.name, name), spec.name))

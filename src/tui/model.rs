@@ -16,7 +16,7 @@ use crate::{
         action::{ACTIONS, Action, ActionSpec, Scope},
         keymap::Keymap,
         marks::Marks,
-        table::{Grouping, Table, TableLine},
+        table::{Grouping, Table, TableLine, Widths},
         text::age_changes_at,
         theme::{Glyphs, Styles},
         view::layout::Regions,
@@ -76,6 +76,8 @@ pub struct Model {
     pub selected: Option<RowIdentity>,
     /// What just happened.
     pub toast: Option<Toast>,
+    /// What to say where the table would be, when there is no inventory.
+    pub welcome: Vec<String>,
     /// The engine is gone.
     pub engine_stopped: bool,
     /// The person wants to leave.
@@ -111,6 +113,7 @@ impl Model {
             query: Query::default(),
             selected: None,
             toast: None,
+            welcome: options.welcome,
             engine_stopped: false,
             quitting: false,
             styles: Styles::new(options.theme, options.no_color),
@@ -142,18 +145,22 @@ impl Model {
 
     /// Where everything is on screen; `None` when there is too little of it.
     pub fn regions(&self) -> Option<Regions> {
-        let tour = self
-            .snapshot
-            .tour
-            .as_ref()
-            .is_some_and(|tour| tour.next.is_some() || tour.done.is_some());
-        Regions::new(self.size, !self.snapshot.notices.is_empty(), tour)
+        let (notice, tour) = self.extra_lines();
+        Regions::new(self.size, notice, tour)
+    }
+
+    /// Whether there is a notice, and a tour, to be shown below the header.
+    pub fn extra_lines(&self) -> (bool, bool) {
+        let tour = self.snapshot.tour.as_ref();
+        let told = tour.is_some_and(|tour| tour.next.is_some() || tour.done.is_some());
+        (!self.snapshot.notices.is_empty(), told)
     }
 
     /// Takes a new picture. The selected row stays selected, wherever it is now.
     pub fn take(&mut self, snapshot: Arc<Snapshot>) {
         self.marks.learn(&snapshot, self.styles.key_colours());
         self.snapshot = snapshot;
+        self.table.widths = Widths::new(&self.snapshot);
         let line = self.cursor;
         self.arrange();
         if !self.settled && !self.table.lines.is_empty() {
@@ -168,7 +175,8 @@ impl Model {
 
     /// Works the lines out again after the picture, the query or the grouping changed.
     pub fn arrange(&mut self) {
-        self.table = Table::new(&self.snapshot, &self.query, self.grouping);
+        let widths = std::mem::take(&mut self.table.widths);
+        self.table = Table::new(&self.snapshot, &self.query, self.grouping, widths);
         self.cursor = self.selected.as_ref().and_then(|selected| {
             let index = self.snapshot.rows.iter().position(|row| row.identity == *selected)?;
             self.table.line_of(index)

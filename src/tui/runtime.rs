@@ -1,13 +1,15 @@
 //! The loop: waits for signals, pictures, keys and the next deadline, and draws what changed.
 
 use std::{
+    future::poll_fn,
     io::{self, Write},
     sync::Arc,
+    task::Poll,
     time::{Duration, Instant},
 };
 
 use crossterm::event::{Event, EventStream};
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::{Terminal, layout::Size};
 use tokio::sync::mpsc::error::TrySendError;
@@ -155,7 +157,7 @@ impl<W: Write> Session<W> {
                         if leaving || taken == DRAIN {
                             break;
                         }
-                        next = events.next().now_or_never().flatten();
+                        next = ready_now(&mut events).await;
                     }
                     self.last_frame = None;
                     stale_screen = true;
@@ -247,6 +249,17 @@ fn is_news(model: &Model, snapshot: &Arc<Snapshot>) -> bool {
     !Arc::ptr_eq(&model.snapshot, snapshot) && *model.snapshot != **snapshot
 }
 
+/// The next event, if it is there already. It is asked for with this task's own waker: the real
+/// stream keeps the first waker it is given until it wakes it, so one that wakes nobody would make
+/// it silent.
+async fn ready_now<E>(events: &mut (impl Stream<Item = E> + Unpin)) -> Option<E> {
+    poll_fn(|context| match events.poll_next_unpin(context) {
+        Poll::Ready(event) => Poll::Ready(event),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
 async fn sleep(wait: Option<Duration>) {
     match wait {
         Some(wait) => tokio::time::sleep(wait).await,
@@ -288,6 +301,9 @@ impl Host for System {
     async fn suspend(&mut self) -> io::Result<()> {
         #[cfg(unix)]
         {
+            // Dropping the event stream leaves a wake-up behind. Read together with a key it would
+            // hide that key (the source reports an edge only once), so it is taken away now.
+            let _ = crossterm::event::poll(Duration::ZERO);
             self.guard.yield_terminal()?;
             self.signals.stop().await;
             self.guard.enter_again()?;

@@ -104,8 +104,8 @@ enum GroupName<'a> {
 }
 
 impl Table {
-    /// Works the lines out.
-    pub fn new(snapshot: &Snapshot, query: &Query, grouping: Grouping) -> Self {
+    /// Works the lines out. `widths` are the picture's, [`Widths::new`].
+    pub fn new(snapshot: &Snapshot, query: &Query, grouping: Grouping, widths: Widths) -> Self {
         let order = query.apply(snapshot);
         let mut numbers: HashMap<GroupName<'_>, usize> = HashMap::new();
         let mut shown = vec![false; snapshot.rows.len()];
@@ -154,7 +154,7 @@ impl Table {
             }
             lines.extend(group.rows.iter().copied().map(TableLine::Row));
         }
-        Self { lines, groups, widths: Widths::new(snapshot), shown: order.len() }
+        Self { lines, groups, widths, shown: order.len() }
     }
 
     /// The snapshot's index of the row on this line.
@@ -182,7 +182,8 @@ impl Table {
 }
 
 impl Widths {
-    fn new(snapshot: &Snapshot) -> Self {
+    /// Measures every row, once per picture.
+    pub fn new(snapshot: &Snapshot) -> Self {
         let mut widths = Self::default();
         let widest = |widest: &mut usize, text: &str| *widest = (*widest).max(width(text));
         let first = snapshot.rows.first().map(|row| row.identity.credential.as_str());

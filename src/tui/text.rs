@@ -121,7 +121,7 @@ fn seconds(then: Timestamp, now: Timestamp) -> i64 {
     now.duration_since(then).as_secs().max(0)
 }
 
-/// Splits a shown count from its noun: `1 row`, `9 rows`.
+/// A number with its noun: `1 row`, `9 rows`.
 pub fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")

@@ -100,7 +100,8 @@ impl Styles {
                 Color::Red,
                 Color::Magenta,
                 Color::Cyan,
-                &[Color::Cyan, Color::Magenta, Color::Blue, Color::LightBlue, Color::LightMagenta],
+                // Plain blue is not among them: on black it cannot be read.
+                &[Color::Cyan, Color::Magenta, Color::LightBlue, Color::LightMagenta],
             ),
             // Middle tones of the 256 colours: legible on black and on white.
             Theme::ColourBlind => shape.coloured(

@@ -178,8 +178,7 @@ fn rule(
         let mut spans = vec![Span::raw(" ")];
         spans.extend(title);
         let line = clip(Line::from(spans), room, model.glyphs.ellipsis);
-        let inner = Rect { x: area.x + 1, width: area.width - 2, ..area };
-        line.render(inner, buffer);
+        write_over(&line, area.x + 1, area.y, buffer);
     }
 }
 
@@ -187,6 +186,13 @@ fn put(buffer: &mut Buffer, x: u16, y: u16, symbol: &str, style: Style) {
     if let Some(cell) = buffer.cell_mut((x, y)) {
         cell.set_symbol(symbol).set_style(style);
     }
+}
+
+/// Draws a line over a border, whose own style must not shine through.
+fn write_over(line: &Line<'_>, x: u16, y: u16, buffer: &mut Buffer) {
+    let area = Rect { x, y, width: line.width() as u16, height: 1 }.intersection(buffer.area);
+    buffer.set_style(area, Style::reset());
+    line.render(area, buffer);
 }
 
 /// Draws lines from the top of an area; what does not fit is not drawn.
@@ -232,9 +238,8 @@ fn toast(model: &Model, regions: &layout::Regions, buffer: &mut Buffer) {
     let mark = if toast.is_error { "! " } else { "" };
     let text = format!(" {mark}{} ", model.glyphs.own(&toast.text));
     let text = fit(&text, usize::from(area.width).saturating_sub(2), model.glyphs.ellipsis);
-    let wide = width(&text) as u16;
-    let inner = Rect { x: area.x + 1.min(area.width), width: wide.min(area.width), ..area };
-    Line::from(Span::styled(text.into_owned(), style)).render(inner, buffer);
+    let line = Line::from(Span::styled(text.into_owned(), style));
+    write_over(&line, area.x + 1.min(area.width), area.y, buffer);
 }
 
 /// Below this there is no table, only what is needed to get out.

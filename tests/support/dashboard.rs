@@ -1,5 +1,4 @@
 //! A realistic incident, and the helpers that drive the dashboard without a terminal.
-#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::sync::Arc;
 
@@ -36,7 +35,7 @@ use stalekey::{
 
 /// The moment at which every picture is looked at.
 pub(crate) fn now() -> Timestamp {
-    "2026-03-14T03:00:00Z".parse().expect("a time")
+    "2026-03-14T03:00:00Z".parse().expect("a timestamp")
 }
 
 pub(crate) fn ago(seconds: i64) -> Timestamp {
@@ -140,8 +139,6 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
     };
     let new = new_key();
     Row {
-        near_misses: Vec::new(),
-        problems: Vec::new(),
         identity: RowIdentity {
             environment: environment.into(),
             credential: "openai".into(),
@@ -152,6 +149,8 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
         kind,
         variable: Some("OPENAI_API_KEY".into()),
         place: place.clone(),
+        near_misses: Vec::new(),
+        problems: Vec::new(),
         occurrences: match (&state, place) {
             (State::Found(key), Some(place)) => vec![Occurrence {
                 variable: "OPENAI_API_KEY".into(),
@@ -388,7 +387,8 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
             Ok(chord) => effects.extend(update(model, Message::Key(chord.event()))),
             Err(_) => {
                 for character in word.chars() {
-                    let chord: KeyChord = character.to_string().parse().expect("a chord");
+                    let chord: KeyChord =
+                        character.to_string().parse().expect("a character is a chord");
                     effects.extend(update(model, Message::Key(chord.event())));
                 }
             }
@@ -399,8 +399,8 @@ pub(crate) fn press(model: &mut Model, keys: &str) -> Vec<Effect> {
 
 /// What is on screen, with its styles.
 pub(crate) fn buffer(model: &Model, width: u16, height: u16) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a terminal");
-    terminal.draw(|frame| view(model, frame)).expect("a frame");
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a buffer");
+    terminal.draw(|frame| view(model, frame)).expect("a buffer");
     terminal.backend().buffer().clone()
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+pub(super) use crate::domain::inert::quoted;
 use crate::domain::{
     credential::CredentialFacts,
     damage::Flag,
@@ -11,6 +12,7 @@ use crate::domain::{
     fingerprint::Fingerprint,
     layer::LayerKind,
     outcome::Outcome,
+    place::Place,
     snapshot::Row,
     verdict::Verdict,
 };
@@ -174,6 +176,13 @@ pub(super) fn edit_place(row: &Row) -> Option<String> {
     })
 }
 
+/// A place in brackets, with a space before it; nothing for a layer that is no file.
+pub(super) fn in_brackets(place: Option<&Place>) -> String {
+    place
+        .filter(|place| place.path.is_some() || place.position.is_some())
+        .map_or_else(String::new, |place| format!(" ({place})"))
+}
+
 /// What a person does to give a row the expected value by hand.
 pub(super) fn edit(row: &Row) -> Fix {
     let variable = variable(row);
@@ -184,29 +193,5 @@ pub(super) fn edit(row: &Row) -> Fix {
         }
         (_, Some(place)) => Fix::text(format!("put the expected key into {place}")),
         (_, None) => Fix::text(format!("give `{variable}` the expected key in {}", name(row))),
-    }
-}
-
-/// A word that a POSIX shell takes literally. Foreign names stand in commands people paste.
-pub(super) fn quoted(word: &str) -> String {
-    let plain =
-        |character: char| character.is_ascii_alphanumeric() || "_-./:=@%+,".contains(character);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn words_in_commands_cannot_break_out() {
-        assert_eq!(quoted("services/api/.env"), "services/api/.env");
-        assert_eq!(quoted("my file"), "'my file'");
-        assert_eq!(quoted("a'; rm -rf /; '"), "'a'\\''; rm -rf /; '\\'''");
-        assert_eq!(quoted(""), "''");
     }
 }

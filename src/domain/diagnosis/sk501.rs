@@ -1,6 +1,9 @@
 //! Reading failed; "unreadable" is never "absent" (SECURITY R6).
 
-use super::{Finding, Fix, Scene, Severity, scene::name};
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{in_brackets, name},
+};
 use crate::domain::reading::{State, Unreadable, UnreadableKind};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
@@ -13,11 +16,15 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             _ => None,
         })
         .map(|(index, row, why)| {
-            let place = why.place.as_ref().or(row.place.as_ref());
-            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            let place = in_brackets(why.place.as_ref().or(row.place.as_ref()));
+            // Its consumer fails as well; everything else only keeps stalekey from judging.
+            let severity = match why.kind {
+                UnreadableKind::Refused => Severity::Error,
+                _ => Severity::Warning,
+            };
             Finding {
                 code: "SK501",
-                severity: Severity::Error,
+                severity,
                 message: format!("{} could not be read{place}: {}.", name(row), why.detail),
                 rows: vec![index],
                 restart_helps: None,
@@ -27,15 +34,22 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-const fn next_step(why: &Unreadable) -> &'static str {
+fn next_step(why: &Unreadable) -> &'static str {
     match why.kind {
         UnreadableKind::NotAFile => "point the layer at the regular file that the consumer reads",
         UnreadableKind::TooLarge => "check the path; no file of this kind is that large",
         UnreadableKind::Changed => "check again when nothing writes the file",
-        UnreadableKind::Refused => "mend that line; until then the consumer loads nothing",
+        UnreadableKind::Refused if names_a_line(why) => {
+            "mend that line; until then the consumer loads nothing"
+        }
+        UnreadableKind::Refused => "mend that; until then the consumer loads nothing",
         UnreadableKind::WrongFormat => "export it again in a form that is known, or name its kind",
         UnreadableKind::TimedOut => "check the file system it is on",
         UnreadableKind::Unsupported => "run stalekey on the machine where this can be read",
         UnreadableKind::System | UnreadableKind::NoPermission => "check the path and try again",
     }
+}
+
+fn names_a_line(why: &Unreadable) -> bool {
+    why.place.as_ref().is_some_and(|place| place.position.is_some())
 }

@@ -1,6 +1,9 @@
 //! The user may not read the layer.
 
-use super::{Finding, Fix, Scene, Severity, scene::name};
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{in_brackets, name},
+};
 use crate::domain::{
     layer::LayerKind,
     reading::{State, UnreadableKind},
@@ -16,17 +19,17 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             _ => None,
         })
         .map(|(index, row, why)| {
-            let place = why.place.as_ref().or(row.place.as_ref());
-            let place = place.map_or_else(String::new, |place| format!(" ({place})"));
+            let place = in_brackets(why.place.as_ref().or(row.place.as_ref()));
             let fix = match (row.kind, &row.evidence.process) {
-                (LayerKind::Process, Some(process)) => {
+                (LayerKind::Process, Some(process)) if process.user != "root" => {
                     format!("run stalekey as `{}` or as root", process.user)
                 }
+                (LayerKind::Process, _) => "run stalekey as root".to_owned(),
                 _ => "run stalekey as the user who may read it".to_owned(),
             };
             Finding {
                 code: "SK502",
-                severity: Severity::Error,
+                severity: Severity::Warning,
                 message: format!("No permission to read {}{place}: {}.", name(row), why.detail),
                 rows: vec![index],
                 restart_helps: None,

@@ -19,7 +19,7 @@ use crate::{
         model::Model,
         table::verdict,
         text::{age, fit, width, wrap},
-        view::{clip, draw_lines, layout, parts, why},
+        view::{clip, draw_lines, layout, parts, why, write_over},
     },
 };
 
@@ -373,7 +373,8 @@ pub fn popup(model: &Model, title: &str, size: Size, buffer: &mut Buffer) -> Rec
     Block::bordered()
         .border_set(model.glyphs.border)
         .border_style(model.styles.border)
-        .title(Span::styled(title.into_owned(), model.styles.heading))
         .render(area, buffer);
+    let title = Line::from(Span::styled(title.into_owned(), model.styles.heading));
+    write_over(&title, area.x + 1.min(area.width), area.y, buffer);
     layout::popup_inner(size).intersection(buffer.area)
 }

@@ -88,11 +88,17 @@ fn filter(model: &Model, area: Rect, buffer: &mut Buffer) -> (u16, u16) {
     let used: usize = spans.iter().map(|span| width(&span.content)).sum();
     let tail = fit(&tail, room.saturating_sub(used), model.glyphs.ellipsis).into_owned();
     spans.push(Span::styled(tail, style));
-    if model.filter.value().is_empty() {
-        spans.push(Span::styled(
-            "   words, env: layer: kind: key: verdict: code: owner:, !not   enter keeps, esc clears",
-            model.styles.dim,
-        ));
+    let mut left = room.saturating_sub(spans.iter().map(|span| width(&span.content)).sum());
+    let fields = "   env: layer: kind: key: verdict: code: owner: !not";
+    let keys = hints(model, room);
+    for extra in [Line::from(Span::styled(fields, model.styles.dim)), keys] {
+        // The fields are for those who have typed nothing yet.
+        let wanted = extra.spans.len() > 1 || model.filter.value().is_empty();
+        if wanted && note.is_none() && extra.width() + 3 <= left {
+            left -= extra.width() + 3;
+            spans.push(Span::raw("   "));
+            spans.extend(extra.spans);
+        }
     }
     clip(Line::from(spans), room, model.glyphs.ellipsis).render(area, buffer);
     let column = 1 + model.filter.visual_cursor().saturating_sub(scroll);

@@ -64,6 +64,10 @@ fn words(model: &Model) -> Vec<Word> {
     if snapshot.offline {
         word("offline".into(), styles.banner, 2);
     }
+    if !model.welcome.is_empty() {
+        word("no inventory".into(), styles.heading, 0);
+        return words;
+    }
     if snapshot.rows.is_empty() {
         if snapshot.progress.running || snapshot.revision == 0 {
             word(progress(model), styles.heading, 1);

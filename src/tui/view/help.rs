@@ -13,12 +13,14 @@ use crate::{
     domain::verdict::Verdict,
     tui::{
         model::Model,
-        text::{cell, fit, width},
+        text::{cell, fit, width, wrap},
         view::{details::popup, draw_lines},
     },
 };
 
 const CHORDS: usize = 14;
+/// From here on every sentence of the action table fits on its line.
+const WIDE: usize = 108;
 
 /// Draws the list; returns where the text cursor belongs.
 pub fn draw(
@@ -46,9 +48,15 @@ pub fn draw(
     let column = (width(prompt) + search.visual_cursor()).min(room.saturating_sub(1)) as u16;
     let cursor = Some((inner.x + column, inner.y));
 
-    let list =
+    let mut list =
         Rect { y: inner.y + 2.min(inner.height), height: inner.height.saturating_sub(2), ..inner };
     let entries = model.help_entries(search.value());
+    if let Some(spec) = entries.get(selected).filter(|_| room < WIDE && list.height > 6) {
+        // Where sentences are cut, the selected one is told in full below.
+        list.height -= 4;
+        let told: Vec<Line<'_>> = wrap(spec.help, room).into_iter().map(Line::from).collect();
+        draw_lines(&told, Rect { y: list.bottom() + 1, height: 3, ..list }, buffer);
+    }
     if entries.is_empty() {
         let line = Line::from(Span::styled("No action has these words", model.styles.dim));
         draw_lines(&[line], list, buffer);

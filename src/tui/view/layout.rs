@@ -46,7 +46,8 @@ impl Regions {
         if area.as_size() == model.size {
             return model.regions();
         }
-        Self::inside(area, !model.snapshot.notices.is_empty(), model.snapshot.tour.is_some())
+        let (notice, tour) = model.extra_lines();
+        Self::inside(area, notice, tour)
     }
 
     fn inside(area: Rect, notice: bool, tour: bool) -> Option<Self> {

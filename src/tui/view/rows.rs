@@ -295,7 +295,13 @@ fn heading(model: &Model, group: usize, room: usize) -> Line<'static> {
         ));
     }
     let problems = parts::problems(rows().map(|row| row.verdict));
-    if problems.is_empty() {
+    if !model.query.filter.is_empty() {
+        // A filter may hide what is wrong: nothing is said of the whole group.
+        if model.grouping == Grouping::Environment {
+            let shown = count(group.rows.len(), "row");
+            spans.push(Span::styled(format!("   {shown} shown"), model.styles.dim));
+        }
+    } else if problems.is_empty() {
         spans.push(Span::styled("   all current", model.styles.ok));
     }
     for (verdict, count) in problems {
@@ -317,8 +323,26 @@ fn heading(model: &Model, group: usize, room: usize) -> Line<'static> {
     clip(Line::from(spans), room, model.glyphs.ellipsis)
 }
 
+/// What a first start says.
+fn welcome(model: &Model, room: usize) -> Vec<Line<'static>> {
+    let mut lines = vec![Line::default()];
+    for (number, text) in model.welcome.iter().enumerate() {
+        let style = if number == 0 { model.styles.heading } else { model.styles.text };
+        if text.is_empty() {
+            lines.push(Line::default());
+        }
+        for line in crate::tui::text::wrap(&model.glyphs.own(text), room.saturating_sub(4)) {
+            lines.push(Line::from(Span::styled(format!("  {line}"), style)));
+        }
+    }
+    lines
+}
+
 /// What stands where rows would be.
 fn empty(model: &Model, room: usize) -> Vec<Line<'static>> {
+    if !model.welcome.is_empty() {
+        return welcome(model, room);
+    }
     let snapshot = &model.snapshot;
     let (head, next) = if !snapshot.rows.is_empty() {
         let note = model.query.filter.notes().first();

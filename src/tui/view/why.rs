@@ -184,11 +184,11 @@ pub fn provider(model: &Model, row: &Row) -> Option<String> {
     if let Some(code) = &probe.code {
         text.push_str(&format!(" ({code})"));
     }
-    if let Some(meaning) = &probe.meaning {
-        text.push_str(&format!(": {}", model.glyphs.own(meaning)));
-    }
     if let Some(checked) = probe.checked_at {
         text.push_str(&format!(", {} ago", age(checked, model.now)));
+    }
+    if let Some(meaning) = &probe.meaning {
+        text.push_str(&format!(": {}", model.glyphs.own(meaning)));
     }
     Some(text)
 }

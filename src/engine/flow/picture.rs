@@ -1,0 +1,182 @@
+//! The picture of a flow at one moment: everything judged, nothing secret.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+
+use super::Flow;
+use crate::{
+    domain::{
+        credential::CredentialFacts,
+        expectation::{Wanted, Wish},
+        fingerprint::Fingerprint,
+        inert::inert,
+        judge::{Question, judge},
+        key::Key,
+        outcome::{ProbeReason, ProbeResult},
+        reading::{Reading, State},
+        snapshot::{Snapshot, Summary},
+    },
+    engine::{
+        intern::lengthened,
+        plan::{plan, unasked},
+    },
+    inventory::Expect,
+    probe::{proxy_for, roots_from_environment},
+};
+
+impl Flow {
+    /// The progress alone, for a line that is drawn again and again.
+    pub(in crate::engine) fn counts_only(&self) -> Snapshot {
+        Snapshot { progress: self.progress, offline: self.setup.offline, ..Snapshot::default() }
+    }
+
+    /// The whole picture.
+    pub(in crate::engine) fn snapshot(&mut self) -> Arc<Snapshot> {
+        self.settle();
+        let now = Timestamp::now();
+        let readings: Vec<Reading<Key>> = self.shown_readings();
+        let probes: Vec<ProbeResult> =
+            readings.iter().map(|reading| self.probe_of(reading)).collect();
+        let distinct: HashSet<Fingerprint> = readings
+            .iter()
+            .filter_map(|reading| reading.state.found())
+            .map(|key| key.fingerprint)
+            .collect();
+        let question = Question {
+            layers: self.layers.clone(),
+            credentials: self.credentials.to_vec(),
+            environments: self.environments(),
+            readings,
+            probes,
+            wishes: self.wishes(),
+            now,
+        };
+        let judgement = judge(&question);
+        let mut summary = Summary {
+            rows: judgement.rows.len(),
+            distinct_keys: distinct.len(),
+            requests: self.counts.requests,
+            extra_requests: self.counts.extra_requests,
+            verdicts: BTreeMap::new(),
+        };
+        for row in &judgement.rows {
+            *summary.verdicts.entry(row.verdict).or_default() += 1;
+        }
+        self.revision += 1;
+        Arc::new(Snapshot {
+            revision: self.revision,
+            generated_at: now,
+            inventory: self
+                .setup
+                .inventory
+                .path
+                .as_ref()
+                .map(|path| inert(&path.to_string_lossy())),
+            environments: question.environments,
+            offline: self.setup.offline,
+            progress: self.progress,
+            rows: judgement.rows,
+            findings: judgement.findings,
+            chains: judgement.chains,
+            summary,
+            notices: self.notices(),
+            tour: self.tour.clone(),
+        })
+    }
+
+    /// The readings with colliding fingerprints lengthened.
+    fn shown_readings(&self) -> Vec<Reading<Key>> {
+        let mut readings: Vec<Reading<Key>> = self.readings.values().flatten().cloned().collect();
+        let keys = readings.iter().filter_map(|reading| reading.state.found());
+        let longer =
+            lengthened(keys.filter(|key| key.exported.is_some()).map(|key| key.fingerprint));
+        if !longer.is_empty() {
+            for reading in &mut readings {
+                if let State::Found(key) = &mut reading.state
+                    && let Some(length) = longer.get(&key.fingerprint)
+                {
+                    key.shown = key.fingerprint.shown(*length);
+                }
+            }
+        }
+        readings
+    }
+
+    fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
+        let Some(credential) = self.credential(reading) else {
+            return unasked(ProbeReason::NoProvider);
+        };
+        match plan(&self.setup, credential, reading) {
+            Err(reason) => unasked(reason),
+            Ok(identity) => match self.answers.get(&identity) {
+                Some(answer) => for_models(answer.result.clone(), credential),
+                None => unasked(ProbeReason::Pending),
+            },
+        }
+    }
+
+    fn environments(&self) -> Vec<String> {
+        self.setup
+            .inventory
+            .environments
+            .iter()
+            .map(|environment| environment.name.clone())
+            .filter(|name| {
+                self.setup.environments.is_empty() || self.setup.environments.contains(name)
+            })
+            .collect()
+    }
+
+    /// Which keys are wanted, by the person and by the inventory.
+    pub(super) fn wishes(&self) -> Vec<Wish> {
+        let marks = self.marks.iter().map(|((environment, credential), key)| Wish {
+            environment: environment.clone(),
+            credential: credential.clone(),
+            wanted: Wanted::Marked(*key),
+        });
+        let expectations = self.setup.inventory.environments.iter().flat_map(|environment| {
+            environment.expect.iter().map(|(credential, expect)| Wish {
+                environment: environment.name.clone(),
+                credential: credential.clone(),
+                wanted: match expect {
+                    Expect::Last4(last4) => Wanted::Described {
+                        description: format!("the key ending in {}", inert(last4)),
+                        keys: self.interner.ending_with(last4),
+                    },
+                    Expect::Fingerprint(text) => Wanted::Described {
+                        description: format!("the key {}", inert(text)),
+                        keys: self.interner.named(text),
+                    },
+                    Expect::Reference(layer) => Wanted::HeldBy(layer.clone()),
+                },
+            })
+        });
+        marks.chain(expectations).collect()
+    }
+
+    /// What a person should know of this run.
+    fn notices(&self) -> Vec<String> {
+        if self.setup.offline {
+            return Vec::new();
+        }
+        let endpoints: BTreeSet<_> =
+            self.answers.keys().map(|identity| identity.endpoint.clone()).collect();
+        let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
+        let proxies =
+            proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));
+        let encrypted = endpoints.iter().any(|endpoint| !endpoint.is_plain());
+        let roots = roots_from_environment().filter(|_| encrypted);
+        let roots = roots.map(|path| format!("certificates are checked against {path}"));
+        proxies.chain(roots).collect()
+    }
+}
+
+/// One answer may serve credentials that need different models; a row names its own only.
+fn for_models(mut result: ProbeResult, credential: &CredentialFacts) -> ProbeResult {
+    result.missing_models.retain(|model| credential.models.contains(model));
+    result
+}

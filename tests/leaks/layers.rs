@@ -1,0 +1,433 @@
+//! Keys in every kind of layer, whole and damaged; every front end looks at them.
+
+use stalekey::{
+    domain::{credential::CredentialFacts, fingerprint::FingerprintKey, snapshot::Snapshot},
+    engine::{self, Setup},
+    inventory,
+    layers::{self, Surroundings},
+    providers::Catalogue,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{
+    canary::{Canary, Format},
+    gate::Gate,
+    screens::look_at_everything,
+    world::{Variables, Waiting, World, environment, quoted},
+};
+
+/// Credential, provider, variable, form of its key.
+pub(crate) const CREDENTIALS: [(&str, Option<&str>, &str, Format); 10] = [
+    ("openai", Some("openai"), "OPENAI_API_KEY", Format::OpenaiProject),
+    ("legacy", Some("openai"), "LEGACY_KEY", Format::OpenaiLegacy),
+    ("anthropic", Some("anthropic"), "ANTHROPIC_API_KEY", Format::Anthropic),
+    ("azure", Some("azure-openai"), "AZURE_KEY", Format::Azure),
+    ("gemini", Some("google-gemini"), "GEMINI_API_KEY", Format::Gemini),
+    ("openrouter", Some("openrouter"), "OPENROUTER_API_KEY", Format::Openrouter),
+    ("passphrase", None, "PASSPHRASE", Format::Opaque),
+    ("lines", None, "ODD_LINES", Format::OpaqueLineEnds),
+    ("wide", None, "ODD_WIDE", Format::OpaqueUtf8),
+    ("escape", None, "ODD_ESCAPE", Format::OpaqueEscape),
+];
+/// The first of them are plain words.
+const PLAIN: usize = 7;
+const DIALECTS: [&str; 5] = ["python-dotenv", "node-dotenv", "compose", "docker-run", "sh"];
+
+/// The tables of all credentials.
+pub(crate) fn credentials() -> String {
+    CREDENTIALS
+        .iter()
+        .map(|(id, provider, variable, _)| {
+            let provider = provider.map_or_else(String::new, |id| format!("provider = \"{id}\"\n"));
+            let endpoint = match *id {
+                "azure" => "endpoint = \"https://example.openai.azure.com\"\n",
+                _ => "",
+            };
+            format!("[credentials.{id}]\n{provider}{endpoint}variables = [\"{variable}\"]\n")
+        })
+        .collect()
+}
+
+/// One key for each credential, in this place.
+pub(crate) fn keys(gate: &mut Gate, place: &str) -> Vec<(&'static str, Canary)> {
+    CREDENTIALS
+        .iter()
+        .map(|(_, _, variable, format)| (*variable, gate.key(*format, place)))
+        .collect()
+}
+
+fn lines(keys: &[(&str, Canary)], write: impl Fn(&str, &Canary) -> String) -> String {
+    keys.iter().map(|(variable, key)| write(variable, key)).collect()
+}
+
+/// An environment full of keys.
+pub(crate) fn variables(keys: &[(&str, Canary)]) -> Variables {
+    keys.iter().map(|(variable, key)| ((*variable).to_owned(), key.bytes())).collect()
+}
+
+/// The files, the inventory, this shell and the processes of the test.
+struct Scene {
+    world: World,
+    inventory: String,
+    shell: Variables,
+    /// Masks of these have to be seen.
+    whole: Vec<Canary>,
+    waiting: Vec<Waiting>,
+}
+
+impl Scene {
+    fn new(gate: &mut Gate) -> Self {
+        let mut scene = Self {
+            world: World::new(),
+            inventory: format!(
+                "version = 1\n[fingerprint]\nsalt = \"{}\"\n{}[environments.production]\n",
+                "5e".repeat(32),
+                credentials()
+            ),
+            shell: Vec::new(),
+            whole: Vec::new(),
+            waiting: Vec::new(),
+        };
+        scene.dotenv(gate);
+        scene.damaged(gate);
+        scene.shell(gate);
+        scene.compose(gate);
+        scene.ci(gate);
+        scene.processes(gate);
+        let inventory = scene.inventory.clone();
+        scene.world.write("stalekey.toml", inventory);
+        scene
+    }
+
+    fn layer(&mut self, name: &str, rest: &str) {
+        self.inventory.push_str(&format!(
+            "[[layers]]\nname = \"{name}\"\nenvironment = \"production\"\n{rest}\n"
+        ));
+    }
+
+    fn whole(&mut self, keys: &[(&str, Canary)]) {
+        self.whole.extend(keys[..PLAIN - 1].iter().map(|(_, key)| key.clone()));
+    }
+
+    fn dotenv(&mut self, gate: &mut Gate) {
+        for dialect in DIALECTS {
+            let keys = keys(gate, dialect);
+            let text = lines(&keys[..PLAIN], |name, key| format!("{name}={}\n", key.text()));
+            self.world.write(format!("{dialect}.env"), text);
+            self.layer(
+                dialect,
+                &format!("kind = \"dotenv\"\npath = \"{dialect}.env\"\ndialect = \"{dialect}\""),
+            );
+            self.whole(&keys);
+            for (number, (name, key)) in keys[PLAIN..].iter().enumerate() {
+                let file = format!("{dialect}.{number}.env");
+                self.world.write(&file, format!("{name}=\"{}\"\n", key.text()));
+                self.layer(
+                    &file,
+                    &format!("kind = \"dotenv\"\npath = \"{file}\"\ndialect = \"{dialect}\""),
+                );
+            }
+        }
+    }
+
+    /// What a person gets wrong.
+    fn damaged(&mut self, gate: &mut Gate) {
+        type Damage = fn(&str, &Canary) -> String;
+        let damages: [(&str, Damage); 9] = [
+            ("quoted", |name, key| format!("{name}=\"{}\"\n", key.text())),
+            ("spaces", |name, key| format!("{name}= {} \r\n", key.text())),
+            ("bearer", |name, key| format!("{name}=Bearer {}\n", key.text())),
+            ("cut short", |name, key| format!("{name}={}\n", half(&key.text()))),
+            ("twice", |name, key| format!("{name}={0}x\n{name}={0}\n", key.text())),
+            ("misspelt", |name, key| format!("{}={}\n", name.replace("_KEY", "KEY"), key.text())),
+            ("as a name", |name, key| format!("{0}=1\n{name}=${{{0}}}\n", key.text())),
+            ("commented", |name, key| format!("# {name}={0}\n{name}= # {0}\n", key.text())),
+            ("zero width", |name, key| format!("{name}=\u{feff}{}\u{200b}\n", key.text())),
+        ];
+        for (name, damage) in damages {
+            for dialect in ["docker-run", "python-dotenv"] {
+                let label = format!("{name} {dialect}");
+                let keys = keys(gate, &label);
+                let file = format!("{}.env", label.replace(' ', "-"));
+                self.world.write(&file, lines(&keys[..PLAIN], damage));
+                self.layer(
+                    &label,
+                    &format!("kind = \"dotenv\"\npath = \"{file}\"\ndialect = \"{dialect}\""),
+                );
+            }
+        }
+        // Another vendor's key in each variable.
+        let mut keys = keys(gate, "other vendor");
+        let first = keys[0].1.clone();
+        for number in 0..PLAIN - 1 {
+            keys[number].1 = keys[number + 1].1.clone();
+        }
+        keys[PLAIN - 1].1 = first;
+        self.world.write(
+            "swapped.env",
+            lines(&keys[..PLAIN], |name, key| format!("{name}={}\n", key.text())),
+        );
+        self.layer(
+            "swapped",
+            "kind = \"dotenv\"\npath = \"swapped.env\"\ndialect = \"docker-run\"",
+        );
+        self.companions(gate);
+    }
+
+    /// Keys in the variables beside a key.
+    fn companions(&mut self, gate: &mut Gate) {
+        let [key, user, query, path, org, project, whole] = [
+            Format::OpenaiProject,
+            Format::Opaque,
+            Format::Gemini,
+            Format::OpenaiLegacy,
+            Format::OpenaiProject,
+            Format::Anthropic,
+            Format::Openrouter,
+        ]
+        .map(|format| gate.key(format, "the variables beside a key").text());
+        let base = format!("https://me:{user}@gateway.example/{path}/v1?key={query}#{user}");
+        self.world.write(
+            "beside.env",
+            format!(
+                "OPENAI_API_KEY={key}\nOPENAI_BASE_URL={base}\nOPENAI_ORG_ID={org}\n\
+                 OPENAI_PROJECT_ID={project}\n"
+            ),
+        );
+        self.layer(
+            "beside",
+            "kind = \"dotenv\"\npath = \"beside.env\"\ncredentials = [\"openai\"]",
+        );
+        self.world.write(
+            "instead.env",
+            format!("OPENAI_API_KEY={key}\nOPENAI_BASE_URL={whole}\nOPENAI_ORG_ID=Bearer {org}\n"),
+        );
+        self.layer(
+            "instead",
+            "kind = \"dotenv\"\npath = \"instead.env\"\ncredentials = [\"openai\"]",
+        );
+    }
+
+    fn shell(&mut self, gate: &mut Gate) {
+        let here = keys(gate, "this shell");
+        self.shell = variables(&here);
+        self.whole(&here);
+        self.layer("my shell", "kind = \"shell\"");
+        for shell in ["bash", "zsh", "sh", "environment"] {
+            let keys = keys(gate, shell);
+            let export = if shell == "environment" { "" } else { "export " };
+            let text = lines(&keys, |name, key| format!("{export}{name}='{}'\n", key.text()));
+            self.world.write(format!("rc-{shell}"), text);
+            self.layer(
+                &format!("{shell} file"),
+                &format!("kind = \"shell-file\"\npath = \"rc-{shell}\"\nshell = \"{shell}\""),
+            );
+            if shell != "environment" {
+                self.whole(&keys);
+            }
+        }
+    }
+
+    fn compose(&mut self, gate: &mut Gate) {
+        let (written, file, dotenv, other) = (
+            keys(gate, "compose environment"),
+            keys(gate, "compose env_file"),
+            keys(gate, "compose .env"),
+            keys(gate, "other parts of compose"),
+        );
+        let environment = lines(&written[..PLAIN], |name, key| {
+            format!("      {name}: {}\n", quoted(key).replace('$', "$$"))
+        });
+        let through = lines(&written, |name, _| format!("      - {name}\n"));
+        let replaced = lines(&written, |name, _| format!("      {name}: \"${{FROM_{name}}}\"\n"));
+        let labels = lines(&other[..PLAIN], |name, key| format!("      {name}: {}\n", quoted(key)));
+        self.world.write(
+            "compose.yaml",
+            format!(
+                "services:\n  api:\n    image: x\n    environment:\n{environment}  file:\n    image: x\n    env_file: c.env\n  \
+                 shell:\n    image: x\n    environment:\n{through}  dotenv:\n    image: x\n    environment:\n{replaced}  \
+                 labels:\n    image: x\n    labels:\n{labels}    command: [\"run\", \"--key\", {key}]\n",
+                key = quoted(&other[0].1)
+            ),
+        );
+        let plain = |prefix: &str, keys: &[(&str, Canary)]| {
+            lines(&keys[..PLAIN], |name, key| format!("{prefix}{name}={}\n", key.text()))
+        };
+        for (number, (name, key)) in written[PLAIN..].iter().enumerate() {
+            let file = format!("odd-{number}.yaml");
+            let key = quoted(key);
+            self.world.write(
+                &file,
+                format!("services:\n  api:\n    image: x\n    environment:\n      {name}: {key}\n"),
+            );
+            self.layer(&file, &format!("kind = \"compose\"\nfiles = [\"{file}\"]"));
+        }
+        self.world.write("c.env", plain("", &file));
+        self.world.write(".env", plain("FROM_", &dotenv));
+        self.layer("all of compose", "kind = \"compose\"");
+        self.layer(
+            "api compose",
+            "kind = \"compose\"\nservice = \"api\"\nsource = \"all of compose\"",
+        );
+        for keys in [&written, &file, &dotenv] {
+            self.whole(keys);
+        }
+    }
+
+    fn ci(&mut self, gate: &mut Gate) {
+        let (gitlab, github) = (keys(gate, "gitlab"), keys(gate, "github"));
+        let of_gitlab = lines(&gitlab, |name, key| {
+            format!(
+                r#"{{"key":"{name}","value":{},"variable_type":"env_var","protected":true,
+                "masked":false,"hidden":false,"raw":true,"environment_scope":"*",
+                "description":{}}},"#,
+                quoted(key),
+                quoted(key)
+            )
+        });
+        self.world.write("gitlab.json", format!("[{}]", of_gitlab.trim_end_matches(',')));
+        self.layer("gitlab", "kind = \"ci\"\npath = \"gitlab.json\"\nscope = \"production\"");
+        let of_github = lines(&github, |name, key| {
+            let value = quoted(key);
+            format!(r#"{{"name":"{name}","value":{value},"updatedAt":"2026-01-02T03:04:05Z"}},"#)
+        });
+        self.world.write("github.json", format!("[{}]", of_github.trim_end_matches(',')));
+        self.layer("github", "kind = \"ci\"\npath = \"github.json\"\nplatform = \"github\"");
+        self.whole(&gitlab);
+        self.whole(&github);
+    }
+
+    fn processes(&mut self, gate: &mut Gate) {
+        let (own, words, title) = (
+            keys(gate, "a process"),
+            gate.key(Format::OpenaiProject, "a command line"),
+            gate.key(Format::Anthropic, "the title of a process"),
+        );
+        let assigned = format!("--key={}", words.text()).into_bytes();
+        let processes = [
+            Waiting::start(b"plain", &[], &variables(&own)),
+            Waiting::start(b"with-words", &[&words.bytes(), &assigned], &variables(&own)),
+            Waiting::start(
+                format!("app: key {}", title.text()).as_bytes(),
+                &[],
+                &variables(&own[..1]),
+            ),
+            Waiting::start(
+                format!("app --key={}", title.text()).as_bytes(),
+                &[],
+                &variables(&own[..1]),
+            ),
+        ];
+        for process in &processes {
+            let pid = process.pid();
+            self.layer(
+                &format!("process {pid}"),
+                &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}"),
+            );
+        }
+        self.layer(
+            "by its command",
+            &format!("kind = \"process\"\nmatch = {{ command = \"with-words -c\" }}\nmin = {}", 2),
+        );
+        self.whole(&own);
+        self.waiting.extend(processes);
+    }
+
+    /// The parts of a run that stays in this process.
+    fn setup(&self) -> Setup {
+        let catalogue = Arc::new(Catalogue::embedded());
+        let inventory =
+            inventory::parse(&self.inventory, "stalekey.toml", &self.world.work(), &*catalogue)
+                .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        Setup {
+            fingerprint_key: FingerprintKey::salt(inventory.salt.unwrap_or_default()),
+            inventory,
+            catalogue,
+            shell: environment(&self.shell),
+            home: Some(self.world.home()),
+            offline: true,
+            endpoints: BTreeMap::new(),
+            environments: BTreeSet::new(),
+            credentials: BTreeSet::new(),
+            tour: None,
+        }
+    }
+}
+
+fn half(text: &str) -> &str {
+    text.split_at(text.len() * 2 / 3).0
+}
+
+#[test]
+fn every_layer_kind_through_every_front_end() {
+    let mut gate = Gate::new();
+    let scene = Scene::new(&mut gate);
+    let with = |name: &str, value: &str| {
+        let mut variables = scene.shell.clone();
+        variables.push((name.to_owned(), value.as_bytes().to_vec()));
+        variables
+    };
+    let (world, shell) = (&scene.world, &scene.shell);
+    let runs: &[&[&str]] = &[
+        &["check", "--offline"],
+        &["check", "--offline", "--format", "json"],
+        &["check", "--offline", "--fail-on", "never"],
+        &["--offline"],
+        &["--offline", "--environment", "production", "--credential", "lines"],
+    ];
+    for run in runs {
+        world.run(&mut gate, run, shell);
+    }
+    world.run(&mut gate, &["check", "--offline"], &with("LC_ALL", "C"));
+    world.run(&mut gate, &["check", "--offline"], &with("RUST_LOG", "trace"));
+    let team = gate.key(Format::TeamKey, "STALEKEY_FP_KEY");
+    world.run(
+        &mut gate,
+        &["check", "--offline", "--format", "json"],
+        &with("STALEKEY_FP_KEY", &team.text()),
+    );
+    for key in &scene.whole {
+        gate.assert_shown(key);
+    }
+    gate.verdict();
+}
+
+#[test]
+fn every_layer_kind_on_every_screen() {
+    let mut gate = Gate::new();
+    let scene = Scene::new(&mut gate);
+    let setup = scene.setup();
+    gate.saw("Debug of the inventory", format!("{:?}", setup.inventory));
+    gate.saw("Debug of the shell", format!("{:?}", setup.shell));
+    gate.saw("Debug of the fingerprint key", format!("{:?}", setup.fingerprint_key));
+    let facts: Vec<CredentialFacts> = CREDENTIALS.iter().map(facts).collect();
+    let facts: Vec<&CredentialFacts> = facts.iter().collect();
+    let surroundings =
+        Surroundings::new(&setup.inventory.folder, setup.home.clone(), setup.shell.clone());
+    for layer in &setup.inventory.layers {
+        let readings = layers::read(layer, &facts, &surroundings);
+        gate.saw(format!("Debug of readings of {}", layer.name), format!("{readings:?}"));
+    }
+    let mut pictures: Vec<Snapshot> = Vec::new();
+    let snapshot = engine::check(setup, |picture| pictures.push(picture.clone())).expect("a pass");
+    gate.saw("Debug of progress", format!("{pictures:?}"));
+    look_at_everything(&mut gate, "offline", &snapshot);
+    gate.verdict();
+}
+
+fn facts((id, provider, variable, _): &(&str, Option<&str>, &str, Format)) -> CredentialFacts {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    CredentialFacts {
+        id: (*id).to_owned(),
+        provider: provider.map(str::to_owned),
+        variables: texts(&[variable]),
+        organisation_variables: texts(&["OPENAI_ORG_ID"]),
+        project_variables: texts(&["OPENAI_PROJECT_ID"]),
+        base_url_variables: texts(&["OPENAI_BASE_URL"]),
+        models: Vec::new(),
+        owner: None,
+    }
+}

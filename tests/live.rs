@@ -1,0 +1,153 @@
+//! The engine of the dashboard: it reacts to files, wishes and nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use stalekey::{
+    domain::{command::Command, fingerprint::FingerprintKey, snapshot::Snapshot, verdict::Verdict},
+    engine::{self, Handle, Setup},
+    formats::Environment,
+    inventory,
+    providers::Catalogue,
+};
+
+/// No test waits this long unless it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+const INVENTORY: &str = r#"
+version = 1
+[settings]
+refresh = "1h"
+[credentials.openai]
+provider = "openai"
+[environments.production]
+[[layers]]
+name = "one"
+environment = "production"
+kind = "dotenv"
+path = "one/.env"
+[[layers]]
+name = "two"
+environment = "production"
+kind = "dotenv"
+path = "two/.env"
+"#;
+
+fn key(filler: &str) -> String {
+    format!("sk-proj-{0}T3BlbkFJ{0}", filler.repeat(74))
+}
+
+fn write(folder: &Path, layer: &str, filler: &str) {
+    let place = folder.join(layer);
+    fs::create_dir_all(&place).unwrap();
+    // As editors and deployments do: a new file takes the place of the old one.
+    let draft = place.join("draft");
+    fs::write(&draft, format!("OPENAI_API_KEY={}\n", key(filler))).unwrap();
+    fs::rename(draft, place.join(".env")).unwrap();
+}
+
+fn start(folder: &Path) -> Handle {
+    let catalogue = Catalogue::embedded();
+    engine::start(Setup {
+        inventory: inventory::parse(INVENTORY, "stalekey.toml", folder, &catalogue).unwrap(),
+        catalogue: Arc::new(catalogue),
+        shell: Environment::new(),
+        home: None,
+        fingerprint_key: FingerprintKey::salt([1; 32]),
+        offline: true,
+        endpoints: BTreeMap::new(),
+        environments: BTreeSet::new(),
+        credentials: BTreeSet::new(),
+        tour: None,
+    })
+}
+
+async fn until(handle: &mut Handle, wanted: impl FnMut(&Arc<Snapshot>) -> bool) -> Arc<Snapshot> {
+    tokio::time::timeout(PATIENCE, handle.snapshots.wait_for(wanted))
+        .await
+        .expect("the picture comes in time")
+        .expect("the engine lives")
+        .clone()
+}
+
+fn verdicts(snapshot: &Snapshot) -> Vec<Verdict> {
+    snapshot.rows.iter().map(|row| row.verdict).collect()
+}
+
+#[tokio::test]
+async fn a_changed_file_is_read_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let mut handle = start(folder.path());
+    let settled = |snapshot: &Arc<Snapshot>| snapshot.rows.len() == 2 && !snapshot.progress.running;
+    let first = until(&mut handle, settled).await;
+    assert_eq!(verdicts(&first), [Verdict::Current, Verdict::Current]);
+    write(folder.path(), "two", "b");
+    let second = until(&mut handle, |snapshot| {
+        snapshot.summary.distinct_keys == 2 && !snapshot.progress.running
+    })
+    .await;
+    assert!(second.revision > first.revision);
+    assert_eq!(
+        verdicts(&second),
+        [Verdict::Mismatch, Verdict::Current],
+        "the newest change counts"
+    );
+    fs::remove_file(folder.path().join("one/.env")).unwrap();
+    until(&mut handle, |snapshot| verdicts(snapshot).contains(&Verdict::Missing)).await;
+}
+
+#[tokio::test]
+async fn a_mark_decides_and_can_be_taken_back() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "b");
+    let mut handle = start(folder.path());
+    let first = until(&mut handle, |snapshot| snapshot.rows.len() == 2).await;
+    let row = first.rows.iter().find(|row| row.identity.layer == "one").unwrap();
+    let mark = |fingerprint| Command::Expect {
+        environment: "production".to_owned(),
+        credential: "openai".to_owned(),
+        fingerprint,
+    };
+    let fingerprint = row.key().unwrap().fingerprint;
+    handle.commands.send(mark(Some(fingerprint))).await.unwrap();
+    let marked = [Verdict::Current, Verdict::Mismatch];
+    until(&mut handle, |snapshot| verdicts(snapshot) == marked).await;
+    handle.commands.send(mark(None)).await.unwrap();
+    until(&mut handle, |snapshot| verdicts(snapshot) != marked).await;
+}
+
+#[tokio::test]
+async fn a_recheck_makes_a_new_picture_and_silence_makes_none() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let mut handle = start(folder.path());
+    let first =
+        until(&mut handle, |snapshot| snapshot.rows.len() == 2 && !snapshot.progress.running).await;
+    for wish in [Command::RecheckAll, Command::Recheck(first.rows[0].identity.clone())] {
+        let before = handle.snapshots.borrow_and_update().revision;
+        handle.commands.send(wish).await.unwrap();
+        until(&mut handle, |snapshot| snapshot.revision > before && !snapshot.progress.running)
+            .await;
+    }
+}
+
+#[tokio::test]
+async fn the_engine_ends_with_its_front_end() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    let Handle { mut snapshots, commands } = start(folder.path());
+    drop(commands);
+    let ended = async { while snapshots.changed().await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, ended).await.expect("the engine ends");
+}

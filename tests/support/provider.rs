@@ -1,0 +1,86 @@
+//! A provider on loopback that accepts some keys, and counts.
+
+use std::{
+    io::{BufRead as _, BufReader, Write as _},
+    net::{TcpListener, TcpStream},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+/// It answers until the test is over.
+pub(crate) struct Provider {
+    port: u16,
+    asked: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+impl Provider {
+    /// One that accepts these keys and refuses all others, in OpenAI's words.
+    pub(crate) fn accepting(keys: &[&str]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = listener.local_addr().expect("an address").port();
+        let asked = Arc::<Mutex<Vec<_>>>::default();
+        let accepted: Arc<[String]> = keys.iter().map(|key| (*key).to_owned()).collect();
+        let log = Arc::clone(&asked);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (log, accepted) = (Arc::clone(&log), Arc::clone(&accepted));
+                thread::spawn(move || serve(&stream, &log, &accepted));
+            }
+        });
+        Self { port, asked }
+    }
+
+    /// Where it is asked.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}/v1", self.port)
+    }
+
+    /// The argument that sends every probe of the credential `openai` here.
+    pub(crate) fn argument(&self) -> String {
+        format!("--endpoint=openai={}", self.endpoint())
+    }
+
+    /// Everything that came in: the key of a request, or that it had none.
+    pub(crate) fn asked(&self) -> Vec<Option<String>> {
+        self.asked.lock().expect("no thread panicked").clone()
+    }
+}
+
+fn serve(stream: &TcpStream, log: &Mutex<Vec<Option<String>>>, accepted: &[String]) -> Option<()> {
+    let mut key = None;
+    let mut path = None;
+    for line in BufReader::new(stream).lines() {
+        let line = line.ok()?;
+        if line.is_empty() {
+            break;
+        }
+        path = path.or_else(|| line.split(' ').nth(1).map(str::to_owned));
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("authorization")
+        {
+            key = value.strip_prefix("Bearer ").map(str::to_owned);
+        }
+    }
+    log.lock().ok()?.push(key.clone());
+    let (status, body) = match key {
+        _ if path.as_deref() != Some("/v1/models") => (404, error("Invalid URL", "null")),
+        None => (401, error("You didn't provide an API key.", "null")),
+        Some(key) if accepted.contains(&key) => {
+            (200, r#"{"object":"list","data":[{"id":"gpt-4o","object":"model"}]}"#.to_owned())
+        }
+        Some(_) => (401, error("Incorrect API key provided: sk-****.", "\"invalid_api_key\"")),
+    };
+    let head = format!(
+        "HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n",
+        body.len()
+    );
+    let mut stream = stream;
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()
+}
+
+fn error(message: &str, code: &str) -> String {
+    format!(
+        r#"{{"error":{{"message":"{message}","type":"invalid_request_error","param":null,"code":{code}}}}}"#
+    )
+}
