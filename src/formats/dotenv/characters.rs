@@ -48,3 +48,20 @@ pub(super) fn line(text: &[u8], at: usize) -> &[u8] {
     let rest = &text[at..];
     &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())]
 }
+
+/// Text as Go programs write it to JSON, which has U+FFFD for every byte that is not UTF-8.
+pub(super) fn through_json(value: &[u8]) -> Vec<u8> {
+    let mut sent = Vec::with_capacity(value.len());
+    for chunk in value.utf8_chunks() {
+        sent.extend_from_slice(chunk.valid().as_bytes());
+        for _ in chunk.invalid() {
+            sent.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    sent
+}
+
+/// Python's white space.
+pub(super) const fn is_python_space(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
+}

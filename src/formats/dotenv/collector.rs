@@ -5,18 +5,21 @@ use std::collections::HashMap;
 use crate::{
     domain::{
         place::Place,
-        reading::{Occurrence, Problem, Yield},
+        reading::{Occurrence, OpaqueReason, Problem, Yield},
         secret::SecretValue,
     },
     formats::{Contents, Environment, MOST_VALUE_BYTES, Refusal, dotenv::source::Source},
 };
 
-/// Collects what an engine finds, in file order, for readers whose last assignment wins.
+/// Collects what an engine finds, in file order; the last assignment of a variable wins, or the
+/// first.
 pub(super) struct Collector<'file> {
     source: &'file Source<'file>,
     environment: &'file Environment,
     contents: Contents,
     deciding: HashMap<String, usize>,
+    latest: HashMap<String, usize>,
+    first_wins: bool,
     bytes: usize,
 }
 
@@ -28,8 +31,15 @@ impl<'file> Collector<'file> {
             environment,
             contents: Contents::default(),
             deciding: HashMap::new(),
+            latest: HashMap::new(),
+            first_wins: false,
             bytes: 0,
         }
+    }
+
+    /// From here on the first assignment of a variable wins.
+    pub(super) fn first_wins(&mut self) {
+        self.first_wins = true;
     }
 
     /// `variable` gets `value`, whose first byte stands at `at` of the decoded text.
@@ -40,6 +50,16 @@ impl<'file> Collector<'file> {
         let value = SecretValue::new(value);
         self.bytes += value.len();
         self.record(variable, at, Yield::Value(value), true);
+    }
+
+    /// `variable` gets what only running a command would tell.
+    pub(super) fn dynamic(&mut self, variable: &str, at: usize) {
+        self.opaque(variable, at, OpaqueReason::Dynamic);
+    }
+
+    /// `variable` gets a value that cannot be known from here.
+    pub(super) fn opaque(&mut self, variable: &str, at: usize, reason: OpaqueReason) {
+        self.record(variable, at, Yield::Opaque(reason), true);
     }
 
     /// `variable` is named without a value, and this reader then has none.
@@ -69,9 +89,20 @@ impl<'file> Collector<'file> {
         Refusal { position: Some(self.source.position(at)), reason }
     }
 
-    /// What an earlier line of the file gave `variable`; `None` when no line named it.
+    /// What an earlier line of the file gave `variable`, and still gives it; `None` when no line
+    /// named it.
     pub(super) fn assigned(&self, variable: &str) -> Option<&Yield<SecretValue>> {
         self.deciding.get(variable).map(|index| &self.contents.occurrences[*index].yields)
+    }
+
+    /// What the line before this one that named `variable` gave it, whoever wins.
+    pub(super) fn latest(&self, variable: &str) -> Option<&Yield<SecretValue>> {
+        self.latest.get(variable).map(|index| &self.contents.occurrences[*index].yields)
+    }
+
+    /// The bytes that the environment holds for `variable`.
+    pub(super) fn inherited(&self, variable: &str) -> Option<&'file [u8]> {
+        self.environment.get(variable).map(SecretValue::expose)
     }
 
     /// Refuses, in place of the reader, a file whose references make its values grow without bound.
@@ -96,10 +127,20 @@ impl<'file> Collector<'file> {
     }
 
     fn record(&mut self, variable: &str, at: usize, yields: Yield<SecretValue>, decides: bool) {
-        if decides {
-            self.deciding.insert(variable.to_owned(), self.contents.occurrences.len());
+        let index = self.contents.occurrences.len();
+        self.latest.insert(variable.to_owned(), index);
+        if decides && !(self.first_wins && self.deciding.contains_key(variable)) {
+            self.deciding.insert(variable.to_owned(), index);
         }
         let position = self.source.position(at);
         self.contents.occurrences.push(Occurrence::new(variable, position, yields));
+    }
+}
+
+/// The bytes behind an earlier assignment, for readers that run no commands.
+pub(super) fn bytes_of(yields: Option<&Yield<SecretValue>>) -> Option<&[u8]> {
+    match yields {
+        Some(Yield::Value(value)) => Some(value.expose()),
+        _ => None,
     }
 }

@@ -10,10 +10,10 @@ use crate::{
     formats::{
         Contents, Environment, Refusal,
         dotenv::{
-            characters::{first, leading, trim_end},
+            characters::{first, leading, through_json, trim_end},
             collector::Collector,
             compose_template,
-            source::{Decoding, Invalid, Source},
+            source::{Decoding, Invalid, Returns, Source},
         },
     },
 };
@@ -21,7 +21,7 @@ use crate::{
 /// Reads a file as Docker Compose does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
     let decoding =
-        Decoding { drops_byte_order_mark: true, invalid: Invalid::Kept, unifies_newlines: false };
+        Decoding { drops_byte_order_mark: true, invalid: Invalid::Kept, returns: Returns::Kept };
     let source = Source::decode(bytes, decoding)?;
     let mut collector = Collector::new(&source, environment);
     let text = source.text();
@@ -30,6 +30,20 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
         at = read_statement(&mut collector, text, start)?;
     }
     Ok(collector.finish())
+}
+
+/// Reads a `.env` as `${NAME}` in a compose file sees it: only names that a reference can name.
+pub(super) fn read_for_interpolation(
+    bytes: &[u8],
+    environment: &Environment,
+) -> Result<Contents, Refusal> {
+    let mut contents = read(bytes, environment)?;
+    contents.occurrences.retain(|occurrence| {
+        let name = occurrence.variable.as_bytes();
+        name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
+            && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    });
+    Ok(contents)
 }
 
 /// The first byte of the next statement, behind white space and comments.
@@ -116,7 +130,7 @@ fn read_unquoted(
     let line = &text[at..end];
     let value = &line[..memchr::memmem::find(line, b" #").unwrap_or(line.len())];
     let value = resolve(collector, trim_end(value, char::is_whitespace), at)?;
-    collector.assign(name, at, as_sent(&value));
+    collector.assign(name, at, through_json(&value));
     Ok((end + 1).min(text.len()))
 }
 
@@ -151,7 +165,7 @@ fn read_quoted(
     if quote == b'"' {
         value = resolve(collector, &unescape(&value), open + 1)?;
     }
-    collector.assign(name, open + 1, as_sent(&value));
+    collector.assign(name, open + 1, through_json(&value));
     Ok(at + 1)
 }
 
@@ -212,18 +226,6 @@ fn resolve(collector: &Collector<'_>, value: &[u8], at: usize) -> Result<Vec<u8>
         .map_err(|unresolvable| collector.refusal(at, unresolvable.reason))?;
     collector.bounded(at, &value)?;
     Ok(value)
-}
-
-/// Values leave Compose as JSON, which has U+FFFD for every byte that is not UTF-8.
-fn as_sent(value: &[u8]) -> Vec<u8> {
-    let mut sent = Vec::with_capacity(value.len());
-    for chunk in value.utf8_chunks() {
-        sent.extend_from_slice(chunk.valid().as_bytes());
-        for _ in chunk.invalid() {
-            sent.extend_from_slice("\u{fffd}".as_bytes());
-        }
-    }
-    sent
 }
 
 /// White space that does not end a line.

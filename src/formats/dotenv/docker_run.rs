@@ -7,7 +7,7 @@ use crate::formats::{
     Contents, Environment, Refusal,
     dotenv::{
         collector::Collector,
-        source::{Decoding, Invalid, Source},
+        source::{Decoding, Invalid, Returns, Source},
     },
 };
 
@@ -16,11 +16,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 
 /// Reads a file as `docker run --env-file` does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    let decoding = Decoding {
-        drops_byte_order_mark: true,
-        invalid: Invalid::Refused,
-        unifies_newlines: false,
-    };
+    let decoding =
+        Decoding { drops_byte_order_mark: true, invalid: Invalid::Refused, returns: Returns::Kept };
     let source = Source::decode(bytes, decoding)?;
     let mut collector = Collector::new(&source, environment);
     let text = source.text();

@@ -9,30 +9,60 @@ use crate::formats::{
     dotenv::{
         characters::{first, leading, line, trim_end},
         collector::Collector,
-        source::{Decoding, Invalid, Source},
+        javascript::is_space,
+        source::{Decoding, Invalid, Returns, Source},
     },
+};
+
+/// How the package decodes a file.
+pub(super) const DECODING: Decoding = Decoding {
+    drops_byte_order_mark: false,
+    invalid: Invalid::Replaced,
+    returns: Returns::Newlines,
 };
 
 /// Reads a file as `dotenv.parse` does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    let decoding = Decoding {
-        drops_byte_order_mark: false,
-        invalid: Invalid::Replaced,
-        unifies_newlines: true,
-    };
-    let source = Source::decode(bytes, decoding)?;
+    let source = Source::decode(bytes, DECODING)?;
     let mut collector = Collector::new(&source, environment);
-    let text = source.text();
+    scan(source.text(), &mut |found| match found {
+        Found::Passed { at } => {
+            collector.problem(at, "a line that is no assignment; dotenv passes it over");
+        }
+        Found::Assignment { name, at, value, quote } => {
+            collector.assign(name, at, decode(value, quote));
+        }
+    });
+    Ok(collector.finish())
+}
+
+/// What the package's expression finds.
+pub(super) enum Found<'text> {
+    /// A line that is passed over.
+    Passed {
+        /// Where it starts.
+        at: usize,
+    },
+    /// An assignment.
+    Assignment {
+        /// The name.
+        name: &'text str,
+        /// Where the value stands.
+        at: usize,
+        /// The value without its quotes, not decoded.
+        value: &'text [u8],
+        /// The first byte of the value as it was written, a quote or not.
+        quote: u8,
+    },
+}
+
+/// Finds the assignments of a text.
+pub(super) fn scan(text: &[u8], emit: &mut dyn FnMut(Found<'_>)) {
     let mut at = leading(text, is_space);
     while at < text.len() {
-        at = if text[at] == b'#' {
-            line_end(text, at)
-        } else {
-            read_statement(&mut collector, text, at)
-        };
+        at = if text[at] == b'#' { line_end(text, at) } else { read_statement(text, at, emit) };
         at += leading(&text[at..], is_space);
     }
-    Ok(collector.finish())
 }
 
 /// A statement as far as its value: where name and value begin.
@@ -42,18 +72,18 @@ struct Head {
 }
 
 /// Reads the statement that starts at `start`, or passes its line over, and says where to go on.
-fn read_statement(collector: &mut Collector<'_>, text: &[u8], start: usize) -> usize {
+fn read_statement(text: &[u8], start: usize, emit: &mut dyn FnMut(Found<'_>)) -> usize {
     let exported = export_length(&text[start..]);
     let head = find_head(text, start + exported);
     let Some(Head { name, value }) = head else {
-        collector.problem(start, "a line that is no assignment; dotenv passes it over");
+        emit(Found::Passed { at: start });
         let word = leading(&text[start..], is_name);
         return line_end(text, start + word);
     };
     let name = std::str::from_utf8(&text[name]).unwrap_or_default();
     if let Some((open, close)) = quoted(text, value) {
         let inner = &text[open + 1..close];
-        collector.assign(name, open + 1, decode(inner, text[open]));
+        emit(Found::Assignment { name, at: open + 1, value: inner, quote: text[open] });
         return line_end(text, close + 1);
     }
     let rest = line(text, value);
@@ -64,7 +94,7 @@ fn read_statement(collector: &mut Collector<'_>, text: &[u8], start: usize) -> u
     let quote = plain.first().copied().unwrap_or_default();
     let stripped = strip_quotes(plain);
     let at = value + indent + usize::from(is_quote(quote) && stripped.len() < plain.len());
-    collector.assign(name, at, decode(&stripped, quote));
+    emit(Found::Assignment { name, at, value: &stripped, quote });
     line_end(text, end)
 }
 
@@ -181,11 +211,4 @@ const fn is_quote(byte: u8) -> bool {
 
 const fn is_name(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '_' | '.' | '-')
-}
-
-/// JavaScript's `\s`.
-const fn is_space(character: char) -> bool {
-    matches!(character,
-        '\t'..='\r' | ' ' | '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{2028}'
-        | '\u{2029}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{feff}')
 }

@@ -1,4 +1,4 @@
-//! python-dotenv 1.2.4, as `dotenv_values` and `load_dotenv` read a file.
+//! python-dotenv, as `dotenv_values` and `load_dotenv` read a file, in its versions.
 //!
 //! A bad statement is passed over with a warning, up to the end of the line in which it went
 //! wrong. `${NAME}` and `${NAME:-default}` are resolved in every value, single quotes included,
@@ -9,26 +9,87 @@ use crate::{
     formats::{
         Contents, Environment, MOST_VALUE_BYTES, Refusal,
         dotenv::{
-            characters::{leading, line, trim_end},
+            characters::{is_python_space, leading, line, trim_end},
             collector::Collector,
-            source::{Decoding, Invalid, Source},
+            source::{Decoding, Invalid, Returns, Source},
         },
     },
 };
 
-/// Reads a file as python-dotenv does.
+/// Reads a file as python-dotenv 1.2.4 and later do.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    let decoding =
-        Decoding { drops_byte_order_mark: true, invalid: Invalid::Refused, unifies_newlines: true };
+    let rules = Rules {
+        keeps_byte_order_mark: false,
+        closes_behind_backslash: false,
+        comment_is_value: false,
+        passes_names_through: false,
+    };
+    read_with(bytes, environment, rules)
+}
+
+/// Reads a file as python-dotenv 1.2.3 does.
+pub(super) fn read_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    let rules = Rules {
+        keeps_byte_order_mark: false,
+        closes_behind_backslash: false,
+        comment_is_value: true,
+        passes_names_through: false,
+    };
+    read_with(bytes, environment, rules)
+}
+
+/// Reads a file as python-dotenv before 1.2.3 does.
+pub(super) fn read_1_1(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    let rules = Rules {
+        keeps_byte_order_mark: true,
+        closes_behind_backslash: true,
+        comment_is_value: true,
+        passes_names_through: false,
+    };
+    read_with(bytes, environment, rules)
+}
+
+/// Reads a file as docker-compose 1 does with python-dotenv 0.21.
+pub(super) fn read_for_compose_1(
+    bytes: &[u8],
+    environment: &Environment,
+) -> Result<Contents, Refusal> {
+    let rules = Rules {
+        keeps_byte_order_mark: false,
+        closes_behind_backslash: true,
+        comment_is_value: true,
+        passes_names_through: true,
+    };
+    read_with(bytes, environment, rules)
+}
+
+/// What differs between the versions.
+#[derive(Clone, Copy)]
+struct Rules {
+    keeps_byte_order_mark: bool,
+    /// A quote behind a backslash closes the value after all when no other one does.
+    closes_behind_backslash: bool,
+    /// `NAME= # text` gives the text.
+    comment_is_value: bool,
+    /// A name without a value passes the variable through.
+    passes_names_through: bool,
+}
+
+fn read_with(bytes: &[u8], environment: &Environment, rules: Rules) -> Result<Contents, Refusal> {
+    let decoding = Decoding {
+        drops_byte_order_mark: !rules.keeps_byte_order_mark,
+        invalid: Invalid::Refused,
+        returns: Returns::Newlines,
+    };
     let source = Source::decode(bytes, decoding)?;
     let mut collector = Collector::new(&source, environment);
     let text = source.text();
-    let mut at = leading(text, is_space);
+    let mut at = leading(text, is_python_space);
     while at < text.len() {
         let start = at;
-        at = match read_statement(text, start) {
+        at = match read_statement(text, start, rules) {
             Ok(statement) => {
-                statement.record(&mut collector)?;
+                statement.record(&mut collector, rules)?;
                 statement.end
             }
             Err(Unread { at }) => {
@@ -36,7 +97,7 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
                 at + line(text, at).len()
             }
         };
-        at += leading(&text[at..], is_space);
+        at += leading(&text[at..], is_python_space);
     }
     Ok(collector.finish())
 }
@@ -55,7 +116,7 @@ struct Statement<'text> {
 }
 
 impl Statement<'_> {
-    fn record(&self, collector: &mut Collector<'_>) -> Result<(), Refusal> {
+    fn record(&self, collector: &mut Collector<'_>, rules: Rules) -> Result<(), Refusal> {
         let Some(name) = self.name else { return Ok(()) };
         let name = std::str::from_utf8(name).unwrap_or_default();
         match &self.value {
@@ -64,6 +125,9 @@ impl Statement<'_> {
                 collector.bounded(self.at, &value)?;
                 collector.assign(name, self.at, value);
             }
+            None if rules.passes_names_through && collector.inherited(name).is_some() => {
+                collector.inherit(name, self.at);
+            }
             None => collector.unset(name, self.at),
         }
         Ok(())
@@ -71,7 +135,7 @@ impl Statement<'_> {
 }
 
 /// Reads the statement that starts at `start`, up to the end of its line.
-fn read_statement(text: &[u8], start: usize) -> Result<Statement<'_>, Unread> {
+fn read_statement(text: &[u8], start: usize, rules: Rules) -> Result<Statement<'_>, Unread> {
     let name_start = start + export_length(&text[start..]);
     let (name, mut at) = read_name(text, name_start)?;
     at += leading(&text[at..], is_blank);
@@ -79,11 +143,12 @@ fn read_statement(text: &[u8], start: usize) -> Result<Statement<'_>, Unread> {
     if text.get(at) == Some(&b'=') {
         let blank = leading(&text[at + 1..], is_blank);
         at += 1 + blank;
-        let (value, value_at, end) = if blank > 0 && text.get(at) == Some(&b'#') {
-            (Vec::new(), at, at)
-        } else {
-            read_value(text, at)?
-        };
+        let (value, value_at, end) =
+            if blank > 0 && !rules.comment_is_value && text.get(at) == Some(&b'#') {
+                (Vec::new(), at, at)
+            } else {
+                read_value(text, at, rules)?
+            };
         (statement.value, statement.at, at) = (Some(value), value_at, end);
     }
     let comment = at + leading(&text[at..], is_blank);
@@ -117,7 +182,7 @@ fn read_name(text: &[u8], at: usize) -> Result<(Option<&[u8]>, usize), Unread> {
             }
         }
         _ => {
-            let length = leading(&text[at..], |c| !matches!(c, '=' | '#') && !is_space(c));
+            let length = leading(&text[at..], |c| !matches!(c, '=' | '#') && !is_python_space(c));
             if length == 0 {
                 return Err(Unread { at });
             }
@@ -127,17 +192,17 @@ fn read_name(text: &[u8], at: usize) -> Result<(Option<&[u8]>, usize), Unread> {
 }
 
 /// The value at `at`: its bytes, where they begin, and where the reader goes on.
-fn read_value(text: &[u8], at: usize) -> Result<(Vec<u8>, usize, usize), Unread> {
+fn read_value(text: &[u8], at: usize, rules: Rules) -> Result<(Vec<u8>, usize, usize), Unread> {
     match text.get(at) {
         Some(quote @ (b'\'' | b'"')) => {
-            let (value, end) = read_quoted(text, at, *quote)?;
+            let (value, end) = read_quoted(text, at, *quote, rules)?;
             Ok((value, at + 1, end))
         }
         None | Some(b'\n') => Ok((Vec::new(), at, at)),
         Some(_) => {
             let whole = line(text, at);
             let kept = &whole[..comment_start(whole).unwrap_or(whole.len())];
-            Ok((trim_end(kept, is_space).to_vec(), at, at + whole.len()))
+            Ok((trim_end(kept, is_python_space).to_vec(), at, at + whole.len()))
         }
     }
 }
@@ -145,27 +210,59 @@ fn read_value(text: &[u8], at: usize) -> Result<(Vec<u8>, usize, usize), Unread>
 /// Where white space and a `#` begin; the white space may be longer.
 fn comment_start(line: &[u8]) -> Option<usize> {
     memchr::memchr_iter(b'#', line)
-        .find(|at| trim_end(&line[..*at], is_space).len() < *at)
-        .map(|at| trim_end(&line[..at], is_space).len())
+        .find(|at| trim_end(&line[..*at], is_python_space).len() < *at)
+        .map(|at| trim_end(&line[..at], is_python_space).len())
 }
 
 /// A quoted value, maybe of several lines, and where its closing quote ends.
-fn read_quoted(text: &[u8], open: usize, quote: u8) -> Result<(Vec<u8>, usize), Unread> {
-    let mut value = Vec::new();
-    let mut at = open + 1;
-    loop {
-        let length = memchr::memchr2(quote, b'\\', &text[at..]).ok_or(Unread { at: open })?;
-        value.extend_from_slice(&text[at..at + length]);
-        at += length;
-        if text[at] == quote {
-            return Ok((value, at + 1));
-        }
-        let escaped = *text.get(at + 1).ok_or(Unread { at: open })?;
-        match unescape(escaped, quote) {
+fn read_quoted(
+    text: &[u8],
+    open: usize,
+    quote: u8,
+    rules: Rules,
+) -> Result<(Vec<u8>, usize), Unread> {
+    let close = closing_quote(text, open, quote, rules).ok_or(Unread { at: open })?;
+    let mut value = Vec::with_capacity(close - open);
+    let mut rest = &text[open + 1..close];
+    while let Some(length) = memchr::memchr(b'\\', rest) {
+        value.extend_from_slice(&rest[..length]);
+        let Some(escaped) = rest.get(length + 1) else {
+            rest = &rest[length..];
+            break;
+        };
+        match unescape(*escaped, quote) {
             Some(byte) => value.push(byte),
-            None => value.extend_from_slice(&[b'\\', escaped]),
+            None => value.extend_from_slice(&[b'\\', *escaped]),
         }
-        at += 2;
+        rest = &rest[length + 2..];
+    }
+    value.extend_from_slice(rest);
+    Ok((value, close + 1))
+}
+
+/// Where the value is closed.
+///
+/// Older versions look for a quote with anything but a quote, or with an escaped quote, before it;
+/// when that finds no end they take a quote behind a backslash for one.
+fn closing_quote(text: &[u8], open: usize, quote: u8, rules: Rules) -> Option<usize> {
+    let mut at = open + 1;
+    let mut last_escaped = None;
+    loop {
+        let found = memchr::memchr2(quote, b'\\', &text[at..]).map(|length| at + length);
+        let Some(found) = found else { return last_escaped };
+        if text[found] == quote {
+            return Some(found);
+        }
+        if rules.closes_behind_backslash {
+            at = found + 1;
+            if text.get(at) == Some(&quote) {
+                last_escaped = Some(at);
+                at += 1;
+            }
+        } else {
+            text.get(found + 1)?;
+            at = found + 2;
+        }
     }
 }
 
@@ -229,12 +326,7 @@ fn look_up<'file>(collector: &'file Collector<'_>, name: &str) -> Option<&'file 
     }
 }
 
-/// Python's `\s`.
-const fn is_space(character: char) -> bool {
-    character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
-}
-
 /// Python's `\s` without line breaks.
 const fn is_blank(character: char) -> bool {
-    is_space(character) && !matches!(character, '\n' | '\r')
+    is_python_space(character) && !matches!(character, '\n' | '\r')
 }

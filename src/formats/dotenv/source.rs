@@ -14,8 +14,21 @@ pub(super) struct Decoding {
     pub(super) drops_byte_order_mark: bool,
     /// What happens to bytes that are not UTF-8.
     pub(super) invalid: Invalid,
-    /// `\r\n` and a lone `\r` become `\n` before anything else is looked at.
-    pub(super) unifies_newlines: bool,
+    /// What becomes of carriage returns before anything else is looked at.
+    pub(super) returns: Returns,
+}
+
+/// What a reader does with carriage returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Returns {
+    /// They stay as they are.
+    Kept,
+    /// `\r\n` and a lone `\r` become `\n`.
+    Newlines,
+    /// `\r\n` becomes `\n`; a lone `\r` stays.
+    Paired,
+    /// All of them are taken out.
+    Dropped,
 }
 
 /// What a reader does with bytes that are not UTF-8.
@@ -68,15 +81,15 @@ impl<'bytes> Source<'bytes> {
                 reason: "the file is not UTF-8; this reader loads nothing of it",
             });
         }
-        let returns = decoding.unifies_newlines && memchr::memchr(b'\r', bytes).is_some();
-        if invalid.is_some() || returns {
-            source.rewrite(&bytes[start..], start, invalid.is_some(), returns);
+        let rewrites = decoding.returns != Returns::Kept && memchr::memchr(b'\r', bytes).is_some();
+        if invalid.is_some() || rewrites {
+            source.rewrite(&bytes[start..], start, invalid.is_some(), decoding.returns);
         }
         Ok(source)
     }
 
     /// Builds the decoded text piece by piece and notes where it leaves the bytes of the file.
-    fn rewrite(&mut self, bytes: &[u8], start: usize, replaces: bool, unifies: bool) {
+    fn rewrite(&mut self, bytes: &[u8], start: usize, replaces: bool, returns: Returns) {
         let mut text = Vec::with_capacity(bytes.len());
         let mut raw = start;
         let mut append = |taken: usize, given: &[u8]| {
@@ -93,10 +106,18 @@ impl<'bytes> Source<'bytes> {
             vec![(bytes, 0)]
         };
         for (mut valid, invalid) in pieces {
-            while unifies && let Some(at) = memchr::memchr(b'\r', valid) {
+            while returns != Returns::Kept
+                && let Some(at) = memchr::memchr(b'\r', valid)
+            {
                 append(at, &valid[..at]);
-                let taken = if valid.get(at + 1) == Some(&b'\n') { 2 } else { 1 };
-                append(taken, b"\n");
+                let paired = valid.get(at + 1) == Some(&b'\n');
+                let (taken, given): (usize, &[u8]) = match returns {
+                    Returns::Dropped => (1, b""),
+                    _ if paired => (2, b"\n"),
+                    Returns::Newlines => (1, b"\n"),
+                    Returns::Kept | Returns::Paired => (1, b"\r"),
+                };
+                append(taken, given);
                 valid = &valid[at + taken..];
             }
             append(valid.len(), valid);

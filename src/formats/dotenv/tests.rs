@@ -41,6 +41,60 @@ fn every_dialect_is_found_by_its_name() {
 }
 
 #[rstest]
+#[case("python-dotenv@1.1.0", Some(Dialect::PythonDotenv11))]
+#[case("python-dotenv@0.21", Some(Dialect::PythonDotenv11))]
+#[case("python-dotenv@1.2.3", Some(Dialect::PythonDotenv123))]
+#[case("python-dotenv@1.2.4", Some(Dialect::PythonDotenv))]
+#[case("python-dotenv@1.2", Some(Dialect::PythonDotenv))]
+#[case("node@20.11.1", Some(Dialect::Node20))]
+#[case("node@22", Some(Dialect::Node))]
+#[case("node@26", Some(Dialect::Node))]
+#[case("node-dotenv@16", Some(Dialect::NodeDotenv))]
+#[case("dotenv-expand@12", Some(Dialect::DotenvExpand))]
+#[case("compose@2", Some(Dialect::Compose))]
+#[case("systemd@247", Some(Dialect::Systemd252))]
+#[case("systemd@257", Some(Dialect::Systemd))]
+#[case("node@x", None)]
+#[case("node@1.2.3.4", None)]
+#[case("node@", None)]
+#[case("sh@5", None)]
+fn versions_are_found(#[case] name: &str, #[case] dialect: Option<Dialect>) {
+    assert_eq!(Dialect::from_name(name), dialect);
+}
+
+#[rstest]
+#[case::process(ProcessWins::Always, &[
+    "python-dotenv", "python-decouple", "django-environ", "uv", "node-dotenv", "dotenvx", "node",
+    "node@20", "next", "vite", "bun", "deno", "ruby-dotenv", "dotenvy", "godotenv", "phpdotenv",
+    "symfony", "compose-interpolation",
+])]
+#[case::process_with_a_value(ProcessWins::UnlessEmpty, &["dotenv-expand", "dotenv-expand@1000"])]
+#[case::file(ProcessWins::Never, &[
+    "compose", "compose@1", "docker-run", "kubectl", "sh", "direnv", "systemd", "environment.d",
+    "pam", "make", "foreman",
+])]
+fn who_wins_is_known(#[case] wins: ProcessWins, #[case] names: &[&str]) {
+    for name in names {
+        assert_eq!(Dialect::from_name(name).unwrap().process_wins(), wins, "{name}");
+    }
+}
+
+#[rstest]
+#[case::first(true, &[
+    "python-dotenv", "django-environ", "node-dotenv", "dotenv-expand", "dotenvx", "next",
+    "ruby-dotenv", "dotenvy", "godotenv", "phpdotenv",
+])]
+#[case::last(false, &[
+    "node", "node@20", "vite", "bun", "deno", "uv", "foreman", "symfony", "compose",
+    "compose-interpolation", "docker-run", "sh", "direnv", "systemd", "environment.d", "make",
+])]
+fn which_of_several_files_wins_is_known(#[case] first: bool, #[case] names: &[&str]) {
+    for name in names {
+        assert_eq!(Dialect::from_name(name).unwrap().first_file_wins(), first, "{name}");
+    }
+}
+
+#[rstest]
 #[case::plain(Dialect::PythonDotenv, "A=1\nK = v\n", 2, 5)]
 #[case::quoted(Dialect::PythonDotenv, "K='v'\n", 1, 4)]
 #[case::carriage_returns(Dialect::PythonDotenv, "A=1\r\nK=v\r\n", 2, 3)]
@@ -89,12 +143,19 @@ fn a_bare_name_is_passed_through(#[case] dialect: Dialect) {
 }
 
 #[test]
-fn every_assignment_is_an_occurrence_and_the_last_wins() {
+fn every_assignment_is_an_occurrence_and_one_wins() {
     for dialect in Dialect::ALL {
-        let contents = parse(*dialect, b"K=1\nK=2\n", &environment()).unwrap();
+        let Ok(contents) = parse(*dialect, b"K=11\nK=22\n", &environment()) else {
+            assert_eq!(*dialect, Dialect::Kubectl);
+            continue;
+        };
         let wins: Vec<bool> =
             contents.occurrences.iter().map(|occurrence| occurrence.wins).collect();
-        assert_eq!(wins, [false, true], "{}", dialect.name());
+        let should: &[bool] = match dialect {
+            Dialect::Uv | Dialect::Deno | Dialect::DotenvyLoad => &[true, false],
+            _ => &[false, true],
+        };
+        assert_eq!(wins, should, "{}", dialect.name());
     }
 }
 
@@ -110,7 +171,7 @@ fn deeply_nested_references_are_refused_not_followed() {
 #[test]
 fn values_that_double_with_every_line_are_not_followed() {
     let file = format!("A=xxxxxxxx\n{}", "A=${A}${A}\n".repeat(200));
-    for dialect in [Dialect::PythonDotenv, Dialect::Compose] {
+    for dialect in [Dialect::PythonDotenv, Dialect::Compose, Dialect::Godotenv, Dialect::Deno] {
         let refusal = parse(dialect, file.as_bytes(), &Environment::new()).unwrap_err();
         assert!(refusal.reason.contains("4 MiB"), "{}", refusal.reason);
     }
