@@ -1,7 +1,5 @@
 //! The inventory and the readers name the same dialects.
 
-#![expect(clippy::unwrap_used, reason = "a broken schema should fail the test")]
-
 use serde_json::Value;
 use stalekey::formats::dotenv::Dialect;
 

@@ -1,7 +1,7 @@
 //! Bun 1.4's own loader (`bun --env-file`, and `.env` by itself).
 //!
 //! Names and values are found much as dotenv finds them; the first quote that no backslash precedes
-//! closes a value. Every value is then expanded from its end to its start, single quotes or not:
+//! closes a value. Every value is then expanded, single quotes or not:
 //! `$NAME`, `${NAME}`, `${NAME:-default}`, and `\$` for a dollar.
 
 use std::collections::HashMap;
@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// Most bytes that the references of one value may have to be looked for in.
-const MOST_STEPS: usize = 32 * 1024 * 1024;
+/// Defaults inside defaults go no deeper than this.
+const DEEPEST: usize = 64;
 
 /// Reads a file as Bun does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
@@ -166,7 +166,7 @@ fn expand_all(mut contents: Contents, environment: &Environment) -> Result<Conte
             preset.or_else(|| values.get(name).map(Vec::as_slice))
         };
         let value = values.get(name).cloned().unwrap_or_default();
-        let value = expand(&value, &look_up).unwrap_or(value);
+        let value = expand(&value, &look_up, DEEPEST).unwrap_or(value);
         total += value.len();
         if total > MOST_VALUE_BYTES {
             return Err(Refusal {
@@ -184,73 +184,80 @@ fn expand_all(mut contents: Contents, environment: &Environment) -> Result<Conte
     Ok(contents)
 }
 
-/// From the end to the start, so that a reference may stand in a default; `None` when there is too
+/// From start to end; what a default holds is expanded when it is needed. `None` when there is too
 /// much to resolve.
-fn expand<'a>(value: &[u8], look_up: &dyn Fn(&str) -> Option<&'a [u8]>) -> Option<Vec<u8>> {
-    // What is done with, last byte first.
-    let mut done: Vec<u8> = Vec::with_capacity(value.len());
-    let mut at = value.len();
-    let mut steps = MOST_STEPS;
-    while at > 0 {
-        at -= 1;
-        if value[at] == b'$' && at > 0 && value[at - 1] == b'\\' {
-            done.push(b'$');
-            at -= 1;
-        } else if value[at] == b'$'
-            && names_something(&value[at + 1..])
-            && let Some((name, default, length)) = reference(&done, &mut steps)
-        {
-            let value = look_up(&name).map_or(default, <[u8]>::to_vec);
-            done.truncate(done.len() - length);
-            done.extend(value.iter().rev());
-        } else {
-            done.push(value[at]);
-        }
-        if done.len() > MOST_VALUE_BYTES || steps == 0 {
+fn expand<'a>(
+    text: &[u8],
+    look_up: &dyn Fn(&str) -> Option<&'a [u8]>,
+    depth: usize,
+) -> Option<Vec<u8>> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(dollar) = memchr::memchr(b'$', rest) {
+        if out.len() > MOST_VALUE_BYTES || depth == 0 {
             return None;
         }
+        let after = &rest[dollar + 1..];
+        if let Some(before) = rest[..dollar].strip_suffix(b"\\") {
+            out.extend_from_slice(before);
+            out.push(b'$');
+            rest = after;
+            continue;
+        }
+        out.extend_from_slice(&rest[..dollar]);
+        let Some(inner) = after.strip_prefix(b"{") else {
+            let (name, tail) = split_name(after);
+            if name.is_empty() {
+                out.push(b'$');
+            }
+            out.extend_from_slice(look_up(name).unwrap_or_default());
+            rest = tail;
+            continue;
+        };
+        let Some(length) = closing_brace(inner) else {
+            out.extend_from_slice(&rest[dollar..]);
+            return Some(out);
+        };
+        let (name, operator) = split_name(&inner[..length]);
+        match (look_up(name), operator.strip_prefix(b":-")) {
+            (Some(value), Some(_)) => out.extend_from_slice(value),
+            (None, Some(default)) => out.extend(expand(default, look_up, depth - 1)?),
+            (value, None) if operator.is_empty() && !name.is_empty() => {
+                out.extend_from_slice(value.unwrap_or_default());
+            }
+            _ => out.extend_from_slice(&rest[dollar..=dollar + 2 + length]),
+        }
+        rest = &inner[length + 1..];
     }
-    done.reverse();
-    Some(done)
+    out.extend_from_slice(rest);
+    Some(out)
 }
 
-/// A name stands behind the `$` in the file itself, not only once something is resolved.
-fn names_something(text: &[u8]) -> bool {
-    let text = text.strip_prefix(b"{").unwrap_or(text);
-    text.first().is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+/// The word at the start of a text, and what follows it.
+fn split_name(text: &[u8]) -> (&str, &[u8]) {
+    let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+    let (name, rest) = text.split_at(text.iter().take_while(is_name).count());
+    (std::str::from_utf8(name).unwrap_or_default(), rest)
 }
 
-/// A reference behind a `$`, in a text that is held last byte first: its name, its default and its
-/// length.
-fn reference(done: &[u8], steps: &mut usize) -> Option<(String, Vec<u8>, usize)> {
-    let mut text = done.iter().rev().copied();
-    let open = done.last() == Some(&b'{');
-    if open {
-        text.next();
+/// Where the brace stands that closes a reference; others may stand inside.
+fn closing_brace(text: &[u8]) -> Option<usize> {
+    let mut open = 1_usize;
+    let mut at = 0;
+    while at < text.len() {
+        match text[at] {
+            b'\\' => at += 1,
+            b'$' if text.get(at + 1) == Some(&b'{') => {
+                open += 1;
+                at += 1;
+            }
+            b'}' if open == 1 => return Some(at),
+            b'}' => open -= 1,
+            _ => {}
+        }
+        at += 1;
     }
-    let rest = text.clone();
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-    let name: Vec<u8> = text.by_ref().take_while(is_name).collect();
-    *steps = steps.saturating_sub(name.len());
-    let name = String::from_utf8(name).ok().filter(|name| !name.is_empty())?;
-    let mut length = usize::from(open) + name.len();
-    let mut rest = rest.skip(name.len()).peekable();
-    if !open {
-        return Some((name, Vec::new(), length));
-    }
-    if rest.peek() == Some(&b'}') {
-        return Some((name, Vec::new(), length + 1));
-    }
-    if rest.next() != Some(b':') || rest.next() != Some(b'-') {
-        return None;
-    }
-    let default: Vec<u8> = rest.clone().take_while(|byte| !matches!(byte, b'}' | b'\\')).collect();
-    *steps = steps.saturating_sub(default.len());
-    length += 2 + default.len();
-    match rest.nth(default.len())? {
-        b'}' => Some((name, default, length + 1)),
-        _ => Some((name, default, length)),
-    }
+    None
 }
 
 fn spaces(text: &[u8]) -> usize {

@@ -34,7 +34,8 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
         }
         match found {
             Found::Passed { at } => {
-                reader.collector.problem(at, "a line that is no assignment; dotenvx passes it over")
+                let reason = "a line that is no assignment; dotenvx passes it over";
+                reader.collector.problem(at, reason);
             }
             Found::Assignment { name, at, value, quote } => {
                 if let Err(refusal) = reader.record(name, at, value, quote) {

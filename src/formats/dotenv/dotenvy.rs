@@ -135,15 +135,13 @@ fn next_statement<'text>(
                 (Open::Blank, '#') => {
                     return Ok((readable.get(start..at + offset).unwrap_or_default(), next));
                 }
-                (Open::Escape, _) => Open::Nothing,
                 (Open::Weak, '\\') => Open::WeakEscape,
                 (Open::Strong, '\\') => Open::StrongEscape,
-                (Open::Weak, '"') | (Open::Strong, '\'') => Open::Nothing,
+                (Open::Escape, _) | (Open::Weak, '"') | (Open::Strong, '\'') => Open::Nothing,
                 (Open::Weak | Open::WeakEscape, _) => Open::Weak,
-                (Open::Strong | Open::StrongEscape, _) => Open::Strong,
+                (Open::Strong | Open::StrongEscape, _) | (_, '\'') => Open::Strong,
                 (_, '\\') => Open::Escape,
                 (_, '"') => Open::Weak,
-                (_, '\'') => Open::Strong,
                 (Open::Nothing, blank)
                     if blank.is_whitespace() && !matches!(blank, '\n' | '\r') =>
                 {

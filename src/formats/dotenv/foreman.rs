@@ -56,13 +56,13 @@ fn read_line(collector: &mut Collector<'_>, line: &[u8], places: &[usize]) -> Re
     let value = &value[indent..];
     let at = (line.len() - value.len()).min(places.len() - 1);
     let (at, value) = match value.first() {
-        Some(quote @ (b'"' | b'\'')) => match memchr::memchr(*quote, &value[1..]) {
-            Some(length) => (at + 1, &value[1..=length]),
-            None => {
+        Some(quote @ (b'"' | b'\'')) => {
+            let Some(length) = memchr::memchr(*quote, &value[1..]) else {
                 let reason = "a quote that is never closed; foreman ends with an error";
                 return Err(collector.refusal(places[at], reason));
-            }
-        },
+            };
+            (at + 1, &value[1..=length])
+        }
         _ => (at, without_comment(value)),
     };
     if value.contains(&0) {

@@ -207,6 +207,9 @@ fn split<'text>(template: &'text [u8], expression: &'text [u8]) -> Option<Refere
     })
 }
 
+/// What takes the place of a reference in a text.
+pub(super) type Resolve<'a> = dyn FnMut(&Reference<'_>, &[u8]) -> Result<Vec<u8>, Halt> + 'a;
+
 /// Resolves the references of a text one after another, each from the start, until none is left.
 ///
 /// `resolve` gives what takes the place of a reference in the text as it is by then; `settled`
@@ -214,7 +217,7 @@ fn split<'text>(template: &'text [u8], expression: &'text [u8]) -> Option<Refere
 pub(super) fn resolve_all(
     value: &[u8],
     work: &mut Work,
-    resolve: &mut dyn FnMut(&Reference<'_>, &[u8]) -> Result<Vec<u8>, Halt>,
+    resolve: &mut Resolve<'_>,
     settled: &dyn Fn(&str, &[u8]) -> bool,
 ) -> Result<Vec<u8>, Halt> {
     let mut result = value.to_vec();

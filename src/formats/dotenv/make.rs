@@ -89,7 +89,7 @@ fn logical_lines(text: &[u8]) -> Vec<Line> {
                 break;
             }
             let backslashes = line.iter().rev().take_while(|byte| **byte == b'\\').count();
-            if backslashes % 2 == 0 || at >= text.len() {
+            if backslashes % 2 == 0 || end == text.len() {
                 joined.extend_from_slice(line);
                 break;
             }
@@ -180,10 +180,32 @@ impl Reader<'_> {
             }
             return Ok(false);
         }
-        if memchr::memchr(b':', text).is_some_and(|colon| colon > 0) {
-            return Ok(true);
+        let text = match self.expand(text, 0) {
+            Ok(text) => text,
+            Err(Unknown::Opaque(_)) => {
+                self.collector.problem(at, "a line that only make could tell the meaning of");
+                return Ok(false);
+            }
+            Err(unknown) => {
+                self.known_to_make(&unknown, at)?;
+                return Ok(false);
+            }
+        };
+        if text.trim_ascii().is_empty() {
+            return Ok(false);
         }
-        self.refuse(at, "a line that is neither an assignment nor a rule; make stops")
+        let Some(colon) = memchr::memchr(b':', &text).filter(|colon| *colon > 0) else {
+            return self.refuse(at, "a line that is neither an assignment nor a rule; make stops");
+        };
+        let prerequisites = &text[colon + 1..];
+        let prerequisites = prerequisites.strip_prefix(b":").unwrap_or(prerequisites);
+        if !prerequisites.contains(&b'=')
+            && memchr::memchr(b':', prerequisites)
+                .is_some_and(|colon| !prerequisites[colon..].contains(&b'%'))
+        {
+            return self.refuse(at, "a rule with a pattern that is none; make stops");
+        }
+        Ok(true)
     }
 
     fn refuse<T>(&self, at: usize, reason: &'static str) -> Result<T, Refusal> {
@@ -279,9 +301,9 @@ impl Reader<'_> {
         for (index, (name, at)) in names.iter().enumerate() {
             let Some(variable) = self.variables.get(name) else { continue };
             let at = *at;
-            let named = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            let exported = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !named {
+            if !exported {
                 self.collector.problem(at, "a name that make does not export");
                 continue;
             }
@@ -493,10 +515,7 @@ fn assignment(text: &[u8]) -> Option<Assignment<'_>> {
 
 /// An operator follows, so that the word before it is a variable after all.
 fn begins_assignment(rest: &[u8]) -> bool {
-    matches!(
-        rest,
-        [b'=', ..] | [b':', b'=', ..] | [b'+', b'=', ..] | [b'?', b'=', ..] | [b'!', b'=', ..]
-    )
+    matches!(rest, [b'=', ..] | [b':' | b'+' | b'?' | b'!', b'=', ..])
 }
 
 /// The first word, and what follows the white space behind it.
@@ -508,5 +527,5 @@ fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// make's white space within a line.
 const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | 0x0b | 0x0c | b'\r')
+    matches!(byte, b' ' | b'\t')
 }

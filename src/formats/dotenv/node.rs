@@ -162,8 +162,8 @@ fn read_value(
         emit(Entry::Assignment { name, at, value: Vec::new(), open: false });
         return false;
     };
-    let quoted = matches!(quote, b'"' | b'\'' | b'`');
-    if quoted && let Some(first) = rest.find(quote, 1) {
+    let in_quotes = matches!(quote, b'"' | b'\'' | b'`');
+    if in_quotes && let Some(first) = rest.find(quote, 1) {
         let close = match quotes {
             Quotes::First => first,
             Quotes::BeforeLineEnd => last_quote(rest.bytes(), first),
@@ -176,9 +176,12 @@ fn read_value(
     }
     let length = rest.find(b'\n', 0).unwrap_or(rest.bytes().len());
     let line = &rest.bytes()[..length];
-    let value =
-        if quoted { line } else { trim(&line[..memchr::memchr(b'#', line).unwrap_or(line.len())]) };
-    emit(Entry::Assignment { name, at, value: value.to_vec(), open: !quoted });
+    let value = if in_quotes {
+        line
+    } else {
+        trim(&line[..memchr::memchr(b'#', line).unwrap_or(line.len())])
+    };
+    emit(Entry::Assignment { name, at, value: value.to_vec(), open: !in_quotes });
     rest.skip_line(length);
     rest.trim();
     true

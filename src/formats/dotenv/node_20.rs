@@ -62,18 +62,14 @@ fn read_value(rest: &[u8], at: usize, name: &[u8], emit: &mut dyn FnMut(Entry<'_
     let quote = rest.first().copied().filter(|byte| matches!(byte, b'"' | b'\'' | b'`'));
     if let Some(quote) = quote {
         let Some(close) = memchr::memchr(quote, &rest[1..]).map(|length| 1 + length) else {
-            return match newline {
-                Some(newline) => {
-                    let value = rest[..newline].to_vec();
-                    emit(Entry::Assignment { name, at, value, open: false });
-                    newline + 1
-                }
+            let Some(newline) = newline else {
                 // Nothing is taken: the value is looked at as the next line.
-                None => {
-                    emit(Entry::Passed { at });
-                    0
-                }
+                emit(Entry::Passed { at });
+                return 0;
             };
+            let value = rest[..newline].to_vec();
+            emit(Entry::Assignment { name, at, value, open: false });
+            return newline + 1;
         };
         let inner = &rest[1..close];
         let value = if quote == b'"' { newlines(inner) } else { inner.to_vec() };

@@ -5,6 +5,7 @@ use crate::{
     formats::{Contents, Environment, Refusal, shell},
 };
 
+#[expect(clippy::unnecessary_wraps, reason = "every engine of the registry has this shape")]
 /// Reads a file as pam_env does at login, where there is no environment yet: a name alone leaves
 /// nothing behind.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {

@@ -149,10 +149,11 @@ fn parse(value: &[u8]) -> Result<Parsed, &'static str> {
     let mut state = State::Initial;
     for byte in value.iter().copied() {
         state = match (state, byte) {
-            (State::Comment, _) => State::Comment,
             (State::Initial, b'\'') => State::SingleQuoted,
             (State::Initial, b'"') => State::DoubleQuoted,
-            (State::Initial | State::Unquoted | State::Ended, b'#') => State::Comment,
+            (State::Comment, _) | (State::Initial | State::Unquoted | State::Ended, b'#') => {
+                State::Comment
+            }
             (State::Unquoted | State::Ended, space) if is_space(space) => State::Ended,
             (State::Ended, _) => return Err("more than a comment behind the value"),
             (State::SingleQuoted, b'\'') | (State::DoubleQuoted, b'"') => State::Ended,

@@ -319,8 +319,8 @@ fn braced<'text>(text: &'text [u8], nest: &mut usize) -> Result<Braced<'text>, u
             _ => {}
         }
         if *byte == b'}' && *nest == 0 {
-            let test = Some((sign, &word[..at]));
-            return Ok(Braced { name, test, length: end + 2 + at + 1 });
+            let tested = Some((sign, &word[..at]));
+            return Ok(Braced { name, test: tested, length: end + 2 + at + 1 });
         }
     }
     Err(text.len())
