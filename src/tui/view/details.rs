@@ -230,6 +230,9 @@ fn provider_section(page: &mut Page<'_>, row: &Row) {
     }
 }
 
+/// A file full of odd lines must not push the rest off the page.
+const MOST_PROBLEMS: usize = 12;
+
 fn places_section(page: &mut Page<'_>, row: &Row) {
     page.section("Places");
     if row.occurrences.is_empty() {
@@ -250,6 +253,12 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
         let text = occurrence_text(occurrence);
         spans.push(Span::styled(model.glyphs.own(&text), style));
         page.spans(name, spans);
+    }
+    for problem in row.problems.iter().take(MOST_PROBLEMS) {
+        page.fact("noticed", &format!("{}: {}", problem.place, problem.text));
+    }
+    if let Some(more) = row.problems.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {
+        page.fact("noticed", &format!("and {more} more"));
     }
 }
 
