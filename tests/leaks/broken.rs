@@ -114,9 +114,8 @@ fn broken_files_are_told_by_place_alone() {
                 let place = match (*kind, *reader) {
                     ("dotenv", reader) => format!("path = \"{file}\"\ndialect = \"{reader}\""),
                     ("shell-file", reader) => format!("path = \"{file}\"\nshell = \"{reader}\""),
-                    ("ci", "") => format!("path = \"{file}\""),
+                    ("ci", "") | ("export", _) => format!("path = \"{file}\""),
                     ("ci", reader) => format!("path = \"{file}\"\nplatform = \"{reader}\""),
-                    ("export", _) => format!("path = \"{file}\""),
                     ("kubernetes", _) => format!("paths = [\"{file}\"]"),
                     _ => format!("files = [\"{file}\"]"),
                 };
