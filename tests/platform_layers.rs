@@ -1,5 +1,7 @@
 //! Layers of the kinds export, kubernetes and systemd, from the inventory to the reading.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use rstest::rstest;
