@@ -100,6 +100,7 @@ pub(super) struct Flow {
     arrived: BTreeMap<usize, Vec<Reading<SecretValue>>>,
     readings: BTreeMap<usize, Vec<Reading<Key>>>,
     reading: usize,
+    read_at: Timestamp,
     asking: HashSet<ProbeIdentity>,
     rounds: usize,
     answers: HashMap<ProbeIdentity, Answer>,
@@ -144,6 +145,7 @@ impl Flow {
             arrived: BTreeMap::new(),
             readings: BTreeMap::new(),
             reading: 0,
+            read_at: Timestamp::UNIX_EPOCH,
             asking: HashSet::new(),
             rounds: 0,
             answers: HashMap::new(),
@@ -162,6 +164,11 @@ impl Flow {
     /// Something is still to come.
     pub(super) fn is_running(&self) -> bool {
         self.reading > 0 || self.rounds > 0
+    }
+
+    /// When the last pass over layers began.
+    pub(super) fn read_at(&self) -> Timestamp {
+        self.read_at
     }
 
     /// Reads every layer.
@@ -200,6 +207,7 @@ impl Flow {
         self.cancel = CancellationToken::new();
         self.progress = Progress { running: true, done: 0, total: layers.len() };
         self.reading = layers.len();
+        self.read_at = Timestamp::now();
         self.start_reading(layers.into_iter().collect());
     }
 

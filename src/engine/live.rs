@@ -142,6 +142,21 @@ impl Live {
         self.publish_soon();
     }
 
+    /// Watches the files that decide the readings, before anybody hears that all is read.
+    fn watch(&mut self) {
+        let watched = self.flow.watch_list();
+        if watched == self.watched {
+            return;
+        }
+        self.watcher.follow(&watched);
+        let missed = watched.changed_since(self.flow.read_at().as_second());
+        if !missed.is_empty() {
+            self.changed.extend(missed);
+            self.changed_at.get_or_insert(Instant::now() + QUIET);
+        }
+        self.watched = watched;
+    }
+
     fn publish_soon(&mut self) {
         let soon = Instant::now() + BETWEEN_PICTURES;
         self.publish_at = Some(self.publish_at.map_or(soon, |at| at.min(soon)));
@@ -151,14 +166,10 @@ impl Live {
         self.publish_at = None;
         self.flow.settle();
         self.flow.ask();
-        let _ = self.publisher.send(self.flow.snapshot());
         if !self.flow.is_running() {
-            let watched = self.flow.watch_list();
-            if watched != self.watched {
-                self.watcher.follow(&watched);
-                self.watched = watched;
-            }
+            self.watch();
         }
+        let _ = self.publisher.send(self.flow.snapshot());
     }
 }
 

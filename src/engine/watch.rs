@@ -24,6 +24,17 @@ impl WatchList {
         self.by_file.get(file).into_iter().flatten().copied()
     }
 
+    /// The layers whose files changed at this second (since the epoch) or after it: what happened
+    /// between reading a file and watching it would be missed otherwise.
+    pub(super) fn changed_since(&self, second: i64) -> BTreeSet<usize> {
+        use std::os::unix::fs::MetadataExt as _;
+        self.by_file
+            .iter()
+            .filter(|(file, _)| file.metadata().is_ok_and(|metadata| metadata.ctime() >= second))
+            .flat_map(|(_, layers)| layers.iter().copied())
+            .collect()
+    }
+
     fn folders(&self) -> BTreeSet<PathBuf> {
         self.by_file.keys().filter_map(|file| file.parent()).map(Path::to_owned).collect()
     }

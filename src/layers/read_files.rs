@@ -48,6 +48,13 @@ pub struct ReadFiles {
     known: Mutex<HashMap<(PathBuf, Vec<Dialect>), Slot>>,
 }
 
+impl Default for ReadFiles {
+    /// For layers that read no dotenv file: no variable is wanted.
+    fn default() -> Self {
+        Self::new(BTreeSet::new())
+    }
+}
+
 impl ReadFiles {
     /// Nothing is known yet. Values of `wanted` variables are kept, and of no others.
     pub fn new(wanted: BTreeSet<String>) -> Self {

@@ -178,6 +178,7 @@ enum InstanceReport {
     Scope(String),
     Container(String),
     Pod(String),
+    Object(String),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -401,6 +402,8 @@ impl OccurrenceReport {
                 Origin::ShellEnvironment => "shell_environment",
                 Origin::CiScope(_) => "ci_scope",
                 Origin::LaunchEnvironment => "launch_environment",
+                Origin::UnitEnvironment => "unit_environment",
+                Origin::UnitEnvironmentFile => "unit_environment_file",
             },
             wins: occurrence.wins,
             yields: match occurrence.yields {
@@ -440,6 +443,7 @@ impl InstanceReport {
             Instance::Scope(name) => Self::Scope(name.clone()),
             Instance::Container(name) => Self::Container(name.clone()),
             Instance::Pod(name) => Self::Pod(name.clone()),
+            Instance::Object(name) => Self::Object(name.clone()),
         }
     }
 }

@@ -77,6 +77,14 @@ const FILES: &[(&str, &str)] = &[
     ("ci", "[{\"name\": \"OPENAI_API_KEY\", \"value\": {j}, \"updatedAt\": {j}}]"),
     ("ci", "[{\"name\": \"OPENAI_API_KEY\", \"value\": {j}, {j}: {j}}, {}]"),
     ("ci", "{\"message\": {j}, \"error\": {j}}"),
+    ("export", "{\"SecretString\": {j}, \"x\": {}}"),
+    ("export", "{\"Environment\": {\"Error\": {\"Message\": {j}}}, \"FunctionName\": \"f\"}"),
+    ("export", "{\"a\": {\"OPENAI_API_KEY\": {j}}}"),
+    ("export", "[x]\nOPENAI_API_KEY = {}\n"),
+    ("kubernetes", "kind: Secret\nmetadata: {name: keys}\ndata: {OPENAI_API_KEY: {j}}\n"),
+    ("kubernetes", "kind: Secret\nstringData: {OPENAI_API_KEY: {j}\n: {}: {}\n"),
+    ("systemd", "[Service]\nEnvironment=OPENAI_API_KEY={} {j} 'x{}\n[{}\n"),
+    ("systemd", "[Service]\nEnvironment=OPENAI_API_KEY={} %m{}\nEnvironmentFile={}\n"),
 ];
 
 fn filled(template: &str, key: &Canary) -> Vec<u8> {
@@ -106,8 +114,9 @@ fn broken_files_are_told_by_place_alone() {
                 let place = match (*kind, *reader) {
                     ("dotenv", reader) => format!("path = \"{file}\"\ndialect = \"{reader}\""),
                     ("shell-file", reader) => format!("path = \"{file}\"\nshell = \"{reader}\""),
-                    ("ci", "") => format!("path = \"{file}\""),
+                    ("ci", "") | ("export", _) => format!("path = \"{file}\""),
                     ("ci", reader) => format!("path = \"{file}\"\nplatform = \"{reader}\""),
+                    ("kubernetes", _) => format!("paths = [\"{file}\"]"),
                     _ => format!("files = [\"{file}\"]"),
                 };
                 inventory.push_str(&format!(

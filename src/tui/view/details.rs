@@ -231,6 +231,9 @@ fn provider_section(page: &mut Page<'_>, row: &Row) {
     }
 }
 
+/// A file full of odd lines must not push the rest off the page.
+const MOST_PROBLEMS: usize = 12;
+
 fn places_section(page: &mut Page<'_>, row: &Row) {
     page.section("Places");
     if row.occurrences.is_empty() {
@@ -269,6 +272,12 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
         let text = format!("{}: {}  {}", trapped.trap.name(), trapped.trap.text(), trapped.place);
         page.fact("trap", &text);
     }
+    for problem in row.problems.iter().take(MOST_PROBLEMS) {
+        page.fact("noticed", &format!("{}: {}", problem.place, problem.text));
+    }
+    if let Some(more) = row.problems.len().checked_sub(MOST_PROBLEMS).filter(|more| *more > 0) {
+        page.fact("noticed", &format!("and {more} more"));
+    }
 }
 
 fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
@@ -286,6 +295,8 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::ShellEnvironment => Some("this shell".to_owned()),
         Origin::CiScope(scope) => Some(format!("scope {scope}")),
         Origin::LaunchEnvironment => Some("launched with".to_owned()),
+        Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
+        Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
     };
     let origin = origin.map(|origin| format!("  ({origin})")).unwrap_or_default();
     format!("{value}  {}  {}{origin}", occurrence.variable, occurrence.place)

@@ -1,0 +1,82 @@
+//! Opens what files name, for formats that follow them, and remembers it for the evidence.
+
+use std::{
+    io::{Error, ErrorKind},
+    path::Path,
+};
+
+use super::{
+    Surroundings,
+    dotenv::keep_newest,
+    open::{Failure, open},
+};
+use crate::{
+    domain::{
+        inert::inert,
+        reading::{Evidence, Unreadable, UnreadableKind},
+    },
+    formats::files::{Entry, Files, Missed},
+};
+
+/// Most entries of a folder that are looked at.
+const MOST_ENTRIES: usize = 10_000;
+
+pub(super) struct Opener<'a> {
+    surroundings: &'a Surroundings,
+    cap: usize,
+    pub(super) evidence: Evidence,
+}
+
+impl<'a> Opener<'a> {
+    /// Opens files of at most `cap` bytes (SECURITY R1).
+    pub(super) fn new(surroundings: &'a Surroundings, cap: usize, reader: &str) -> Self {
+        let evidence = Evidence { reader: Some(reader.to_owned()), ..Evidence::default() };
+        Self { surroundings, cap, evidence }
+    }
+}
+
+impl Files for Opener<'_> {
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed> {
+        let file = self.surroundings.file(path);
+        match open(&file, self.cap) {
+            Ok(opened) => {
+                self.evidence.files.push(inert(path));
+                keep_newest(&mut self.evidence, &opened);
+                Ok(opened.bytes.to_vec())
+            }
+            Err(Failure::Absent) => Err(Missed::Absent),
+            Err(Failure::Unreadable(_)) if is_null(&file) => Err(Missed::Null),
+            Err(Failure::Unreadable(why)) => Err(Missed::Unreadable(why)),
+        }
+    }
+
+    fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
+        let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
+        let mut entries = Vec::new();
+        for entry in folder {
+            let entry = entry.map_err(|error| missed(&error))?;
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            entries
+                .push(Entry { name: entry.file_name().to_string_lossy().into_owned(), is_folder });
+            if entries.len() > MOST_ENTRIES {
+                let detail = "it is a folder with more than 10000 entries";
+                return Err(Missed::Unreadable(Unreadable::new(UnreadableKind::TooLarge, detail)));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+fn missed(error: &Error) -> Missed {
+    let (kind, detail) = match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => return Missed::Absent,
+        ErrorKind::PermissionDenied => (UnreadableKind::NoPermission, "permission denied"),
+        _ => (UnreadableKind::System, "the system could not list this folder"),
+    };
+    Missed::Unreadable(Unreadable::new(kind, detail))
+}
+
+/// It is a link to `/dev/null`, or that itself.
+fn is_null(file: &Path) -> bool {
+    std::fs::canonicalize(file).is_ok_and(|real| real == Path::new("/dev/null"))
+}
