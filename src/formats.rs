@@ -14,8 +14,14 @@ use crate::domain::{
 pub mod ci;
 pub mod compose;
 pub mod dotenv;
+pub mod export;
+pub mod files;
+mod json;
+pub mod kubernetes;
 pub mod shell;
+pub mod systemd;
 pub mod template;
+mod tree;
 pub mod yaml;
 
 /// Interpolation can double a value with every line. A value, or all values of a file together,
@@ -50,4 +56,11 @@ pub struct Refusal {
     pub position: Option<Position>,
     /// Why, in a fixed sentence that quotes nothing of the file (SECURITY P4).
     pub reason: &'static str,
+}
+
+impl Refusal {
+    /// A refusal at a place.
+    pub(crate) const fn at(position: Position, reason: &'static str) -> Self {
+        Self { position: Some(position), reason }
+    }
 }

@@ -239,6 +239,33 @@ pub enum LayerSpec {
         /// The scope whose values win.
         scope: Option<String>,
     },
+    /// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.
+    Export {
+        /// The file.
+        path: String,
+        /// Whose print it is.
+        shape: Option<String>,
+        /// Where in the file the values stand (RFC 6901).
+        pointer: Option<String>,
+    },
+    /// Kubernetes manifests.
+    Kubernetes {
+        /// Files and folders, at least one.
+        paths: Vec<String>,
+        /// `None`: a row per container of every workload, or per object where there is none.
+        workload: Option<String>,
+        /// `None`: a row per container.
+        container: Option<String>,
+    },
+    /// A systemd unit.
+    Systemd {
+        /// Its name; given when `files` is empty.
+        unit: Option<String>,
+        /// Whose it is: the system's or the user's.
+        scope: Option<String>,
+        /// Its files, in place of those that systemd would find.
+        files: Vec<String>,
+    },
     /// Running processes.
     Process {
         /// Which ones.
@@ -257,6 +284,9 @@ impl LayerSpec {
             Self::ShellFile { .. } => LayerKind::ShellFile,
             Self::Compose { .. } => LayerKind::Compose,
             Self::Ci { .. } => LayerKind::Ci,
+            Self::Export { .. } => LayerKind::Export,
+            Self::Kubernetes { .. } => LayerKind::Kubernetes,
+            Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
         }
     }
@@ -264,8 +294,12 @@ impl LayerSpec {
     /// Every path it names, as it was written.
     pub fn paths(&self) -> Vec<&str> {
         match self {
-            Self::Dotenv { files, .. } => files.iter().map(String::as_str).collect(),
-            Self::ShellFile { path, .. } | Self::Ci { path, .. } => vec![path],
+            Self::Dotenv { files, .. }
+            | Self::Kubernetes { paths: files, .. }
+            | Self::Systemd { files, .. } => files.iter().map(String::as_str).collect(),
+            Self::ShellFile { path, .. } | Self::Ci { path, .. } | Self::Export { path, .. } => {
+                vec![path]
+            }
             Self::Compose { files, folder, env_files, .. } => {
                 files.iter().chain(folder).chain(env_files).map(String::as_str).collect()
             }

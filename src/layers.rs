@@ -6,7 +6,10 @@
 mod ci;
 mod compose;
 mod dotenv;
+mod export;
+mod files;
 mod home;
+mod kubernetes;
 mod near_miss;
 mod open;
 mod process;
@@ -14,6 +17,7 @@ mod process_table;
 mod resolve;
 mod shell;
 mod shell_file;
+mod systemd;
 
 use std::{
     path::{Path, PathBuf},
@@ -31,7 +35,9 @@ use crate::{
         reading::{Reading, Unreadable},
         secret::SecretValue,
     },
-    formats::{Environment, compose::Request},
+    formats::{
+        Environment, compose::Request, kubernetes as kubernetes_format, systemd as systemd_format,
+    },
     inventory::{Layer, LayerSpec},
 };
 
@@ -89,6 +95,26 @@ pub fn read(
         }
         LayerSpec::Ci { path, platform, scope } => {
             ci::read(path, platform.as_deref(), scope.as_deref(), surroundings)
+        }
+        LayerSpec::Export { path, shape, pointer } => {
+            export::read(path, shape.as_deref(), pointer.as_deref(), credentials, surroundings)
+        }
+        LayerSpec::Kubernetes { paths, workload, container } => {
+            let request = kubernetes_format::Request {
+                paths: paths.clone(),
+                workload: workload.clone(),
+                container: container.clone(),
+            };
+            kubernetes::read(&request, surroundings)
+        }
+        LayerSpec::Systemd { unit, scope, files } => {
+            let scope = scope.as_deref().and_then(systemd_format::Scope::from_name);
+            let request = systemd_format::Request {
+                unit: unit.clone(),
+                scope: scope.unwrap_or_default(),
+                files: files.clone(),
+            };
+            systemd::read(&request, credentials, surroundings)
         }
         LayerSpec::Process { matching, min } => process::read(matching, *min, surroundings),
     };

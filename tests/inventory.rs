@@ -73,7 +73,7 @@ fn the_example_loads_and_shows_everything() {
     );
     let kinds: std::collections::BTreeSet<_> =
         inventory.layers.iter().map(|layer| layer.kind.kind()).collect();
-    assert_eq!(kinds.len(), 6, "every kind");
+    assert_eq!(kinds.len(), 9, "every kind");
     for field in fields(&inventory::schema()) {
         let shown = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let found = shown.into_iter().any(|line| line.contains(&field));
@@ -148,6 +148,7 @@ fn effects_are_what_reaches_out() {
                 endpoint: "https://llm-gateway.example/anthropic".to_owned(),
             },
             Effect::ReadOutside { path: "~/.zshrc".into() },
+            Effect::Unit { name: "mailer.service".to_owned() },
             Effect::Processes { what: "command /gunicorn .*api/, user www-data".to_owned() },
         ]
     );
@@ -167,6 +168,12 @@ fn effects_are_what_reaches_out() {
 #[case::no_path("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"ci\"", "missing field `path`", (5, 1), "the file")]
 #[case::wrong_type("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\noptional = \"yes\"", "expected true or false, found text", (9, 12), "optional = \"…\"")]
 #[case::unknown_dialect("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npath = \"x\"\ndialect = \"python\"", "unknown value `python`", (10, 11), "`python-dotenv`")]
+#[case::not_a_pointer("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"export\"\npath = \"x\"\npointer = \"data/key\"", "this is not a JSON pointer", (10, 11), "`~1`")]
+#[case::unknown_shape("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"export\"\npath = \"x\"\nshape = \"hero\"", "unknown value `hero`", (10, 9), "did you mean `heroku`?")]
+#[case::no_manifests("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = []", "this list is empty", (9, 9), "file or folder")]
+#[case::empty_workload("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"x\"]\nworkload = \" \"", "this is empty", (10, 12), "leave it out")]
+#[case::no_unit("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"systemd\"", "a layer of kind `systemd` needs `unit` or `files`", (5, 1), "unit = ")]
+#[case::unit_with_path("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"systemd\"\nunit = \"/etc/a.service\"", "this is not the name of a unit", (9, 8), "`files`")]
 #[case::unknown_shell("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell-file\"\npath = \"x\"\nshell = \"fish\"", "unknown value `fish`", (10, 9), "`bash`, `zsh`, `sh`, `environment`")]
 #[case::unknown_platform("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"ci\"\npath = \"x\"\nplatform = \"git-lab\"", "unknown value `git-lab`", (10, 12), "did you mean `gitlab`?")]
 #[case::duplicate_name("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\n[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"", "layer name `a` is given twice", (10, 8), "line 6 has it already")]

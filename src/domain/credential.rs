@@ -1,7 +1,7 @@
 //! What is known of a credential before any layer is read.
 
 /// A logical secret, as far as reading and judging need it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialFacts {
     /// Its id in the inventory, e.g. `openai`.
     pub id: String,

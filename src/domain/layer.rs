@@ -18,6 +18,12 @@ pub enum LayerKind {
     Compose,
     /// An exported variable list of a CI platform.
     Ci,
+    /// What a hosting platform or a secret manager prints.
+    Export,
+    /// Kubernetes manifests.
+    Kubernetes,
+    /// A systemd unit.
+    Systemd,
     /// Running processes.
     Process,
 }
@@ -31,6 +37,9 @@ impl LayerKind {
             Self::ShellFile => "shell-file",
             Self::Compose => "compose",
             Self::Ci => "ci",
+            Self::Export => "export",
+            Self::Kubernetes => "kubernetes",
+            Self::Systemd => "systemd",
             Self::Process => "process",
         }
     }
@@ -80,15 +89,19 @@ pub enum Instance {
     Container(String),
     /// A pod.
     Pod(String),
+    /// An object of a cluster that is no workload: `secret/keys`.
+    Object(String),
 }
 
 impl fmt::Display for Instance {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pid(pid) => write!(formatter, "pid {pid}"),
-            Self::Service(name) | Self::Scope(name) | Self::Container(name) | Self::Pod(name) => {
-                formatter.write_str(name)
-            }
+            Self::Service(name)
+            | Self::Scope(name)
+            | Self::Container(name)
+            | Self::Pod(name)
+            | Self::Object(name) => formatter.write_str(name),
         }
     }
 }

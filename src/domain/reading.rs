@@ -58,6 +58,10 @@ pub enum Origin {
     CiScope(String),
     /// The environment a process was launched with.
     LaunchEnvironment,
+    /// `Environment=` of a systemd unit.
+    UnitEnvironment,
+    /// A file named by `EnvironmentFile=` of a systemd unit.
+    UnitEnvironmentFile,
 }
 
 /// One assignment inside a layer.
@@ -120,6 +124,8 @@ pub enum OpaqueReason {
     Reference,
     /// The platform hides or masks the value in its export.
     Hidden,
+    /// Set, if at all, in a place that this one only names.
+    Elsewhere,
 }
 
 impl OpaqueReason {
@@ -136,6 +142,7 @@ impl OpaqueReason {
             Self::Erased => "the process has overwritten its environment block",
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
+            Self::Elsewhere => "set, if at all, in a place that is only named here",
         }
     }
 }

@@ -12,13 +12,12 @@ use crate::{
         reading::{Occurrence, Problem},
         secret::SecretValue,
     },
-    formats::{Contents, Refusal},
+    formats::{Contents, Refusal, json},
 };
 
 mod expand;
 mod github;
 mod gitlab;
-mod json;
 
 /// A platform whose exports are understood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,18 +101,18 @@ const EMPTY: &str = "an empty list does not show which platform made it; name th
 /// Text that is not JSON, a list of another shape, and an entry without a name.
 pub fn parse(platform: Option<Platform>, bytes: &[u8]) -> Result<CiExport, Refusal> {
     let document = json::Document::of(bytes)?;
-    let objects = document.objects().map_err(|position| refuse(position, UNKNOWN_SHAPE))?;
+    let objects = document.objects().map_err(|position| Refusal::at(position, UNKNOWN_SHAPE))?;
     let platform = match (platform, objects.first()) {
         (Some(platform), _) => platform,
         (None, Some(first)) => {
-            Platform::of_shape(first).ok_or_else(|| refuse(first.position(), UNKNOWN_SHAPE))?
+            Platform::of_shape(first).ok_or_else(|| Refusal::at(first.position(), UNKNOWN_SHAPE))?
         }
         (None, None) => return Err(Refusal { position: None, reason: EMPTY }),
     };
     let entries = objects.iter().map(|object| match platform {
         Platform::Gitlab if gitlab::fits(object) => gitlab::entry(object),
         Platform::Github if github::fits(object) => github::entry(object),
-        _ => Err(refuse(object.position(), OTHER_PLATFORM)),
+        _ => Err(Refusal::at(object.position(), OTHER_PLATFORM)),
     });
     Ok(CiExport { platform, entries: entries.collect::<Result<_, _>>()? })
 }
@@ -157,10 +156,6 @@ fn unscoped(occurrences: &[Occurrence<SecretValue>]) -> Vec<Problem> {
         .filter(|occurrence| !won.contains(occurrence.variable.as_str()))
         .map(|occurrence| Problem { place: occurrence.place.clone(), text: TEXT })
         .collect()
-}
-
-const fn refuse(position: crate::domain::place::Position, reason: &'static str) -> Refusal {
-    Refusal { position: Some(position), reason }
 }
 
 #[cfg(test)]

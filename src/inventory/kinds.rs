@@ -43,6 +43,12 @@ registry! {
     Compose,
     /// An exported variable list of a CI platform.
     Ci,
+    /// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.
+    Export,
+    /// Kubernetes manifests.
+    Kubernetes,
+    /// A systemd unit.
+    Systemd,
     /// Running processes.
     Process,
 }
@@ -101,6 +107,58 @@ words! {
         Gitlab = "gitlab",
         /// GitHub: `gh secret list`, `gh variable list`.
         Github = "github",
+    }
+}
+
+words! {
+    /// Whose print it is.
+    Shape {
+        /// Vercel: `vercel env ls --format json`, or the API's list.
+        Vercel = "vercel",
+        /// Netlify: `netlify env:list --json`, or the API's list.
+        Netlify = "netlify",
+        /// Fly: `fly secrets list --json`.
+        Fly = "fly",
+        /// AWS Lambda: `aws lambda get-function-configuration`.
+        Lambda = "lambda",
+        /// AWS ECS: `aws ecs describe-task-definition`, or a task definition.
+        Ecs = "ecs",
+        /// AWS Systems Manager: `aws ssm get-parameters --with-decryption`.
+        Ssm = "ssm",
+        /// AWS Secrets Manager: `aws secretsmanager get-secret-value`.
+        SecretsManager = "secrets-manager",
+        /// Google Cloud Run: `gcloud run services describe --format=json`.
+        CloudRun = "cloud-run",
+        /// Doppler: `doppler secrets --json`, or what it downloads as JSON.
+        Doppler = "doppler",
+        /// Infisical: `infisical export --format json`.
+        Infisical = "infisical",
+        /// 1Password: `op item get --format json`.
+        OnePassword = "1password",
+        /// Vault: `vault kv get -format=json`.
+        Vault = "vault",
+        /// Azure App Service: `az webapp config appsettings list`.
+        AzureAppService = "azure-app-service",
+        /// Heroku: `heroku config --json`.
+        Heroku = "heroku",
+        /// Railway: `railway variable list --json`.
+        Railway = "railway",
+        /// Plain JSON.
+        Json = "json",
+        /// Plain YAML.
+        Yaml = "yaml",
+        /// Plain TOML.
+        Toml = "toml",
+    }
+}
+
+words! {
+    /// Whose unit it is.
+    UnitScope {
+        /// The system's.
+        System = "system",
+        /// The user's own.
+        User = "user",
     }
 }
 
@@ -225,6 +283,111 @@ impl Rules for Ci {
             path: self.path.clone(),
             platform: self.platform.map(Platform::text),
             scope: self.scope.clone(),
+        }
+    }
+}
+
+/// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Export {
+    /// The file.
+    path: String,
+    /// Whose print it is. Default: by its shape.
+    shape: Option<Shape>,
+    /// Where in the file the values stand, as a JSON pointer: "/data/keys".
+    pointer: Option<String>,
+}
+
+impl Rules for Export {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        layer.path(&["path"], &self.path);
+        // RFC 6901: `~` is written `~0`, and `/` in a name `~1`.
+        let fits = |pointer: &str| {
+            (pointer.is_empty() || pointer.starts_with('/'))
+                && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
+        };
+        if self.pointer.as_deref().is_some_and(|pointer| !fits(pointer)) {
+            layer.value(
+                &["pointer"],
+                "this is not a JSON pointer",
+                "write `/` before each name, `~1` for a slash in one, `~0` for a tilde",
+            );
+        }
+        LayerSpec::Export {
+            path: self.path.clone(),
+            shape: self.shape.map(Shape::text),
+            pointer: self.pointer.clone(),
+        }
+    }
+}
+
+/// Kubernetes manifests.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Kubernetes {
+    /// Files and folders of manifests.
+    paths: Vec<String>,
+    /// The workload, such as "api" or "deployment/api". Default: all; where there is none, a row for
+    /// each Secret and ConfigMap.
+    workload: Option<String>,
+    /// The container. Default: a row for each.
+    container: Option<String>,
+}
+
+impl Rules for Kubernetes {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        if self.paths.is_empty() {
+            layer.value(&["paths"], "this list is empty", "name at least one file or folder");
+        }
+        layer.paths("paths", &self.paths);
+        for (field, text) in [("workload", &self.workload), ("container", &self.container)] {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                layer.value(&[field], "this is empty", "give its name, or leave it out for all");
+            }
+        }
+        LayerSpec::Kubernetes {
+            paths: self.paths.clone(),
+            workload: self.workload.clone(),
+            container: self.container.clone(),
+        }
+    }
+}
+
+/// A systemd unit.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct Systemd {
+    /// Its name, such as "api.service"; looked for where systemd looks.
+    unit: Option<String>,
+    /// Whose unit it is. Default: "system".
+    scope: Option<UnitScope>,
+    /// Its file and drop-ins, in place of what systemd would find.
+    #[serde(default)]
+    files: Vec<String>,
+}
+
+impl Rules for Systemd {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        layer.paths("files", &self.files);
+        if self.unit.is_none() && self.files.is_empty() {
+            layer.nothing(
+                &[],
+                "a layer of kind `systemd` needs `unit` or `files`",
+                "add `unit = \"…\"`",
+            );
+        }
+        let is_name = |unit: &str| {
+            !unit.is_empty() && !unit.contains(|c: char| c == '/' || c.is_control() || c == ' ')
+        };
+        if self.unit.as_deref().is_some_and(|unit| !is_name(unit)) {
+            layer.value(
+                &["unit"],
+                "this is not the name of a unit",
+                "give its name, such as \"api.service\"; paths go into `files`",
+            );
+        }
+        LayerSpec::Systemd {
+            unit: self.unit.clone(),
+            scope: self.scope.map(UnitScope::text),
+            files: self.files.clone(),
         }
     }
 }

@@ -21,6 +21,11 @@ pub enum Effect {
         /// The file, with `.` and `..` resolved as text; `~` stays.
         path: PathBuf,
     },
+    /// A unit of systemd is read, and the files that it names.
+    Unit {
+        /// Its name.
+        name: String,
+    },
     /// The environments of other processes are read.
     Processes {
         /// Which ones, in one line.
@@ -50,8 +55,14 @@ pub fn effects(inventory: &Inventory) -> Vec<Effect> {
             outside(&inventory.folder, path).map(|path| Effect::ReadOutside { path })
         });
         effects.extend(outside);
-        if let LayerSpec::Process { matching, .. } = &layer.kind {
-            effects.push(Effect::Processes { what: in_words(matching) });
+        match &layer.kind {
+            LayerSpec::Process { matching, .. } => {
+                effects.push(Effect::Processes { what: in_words(matching) });
+            }
+            LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
+                effects.push(Effect::Unit { name: name.clone() });
+            }
+            _ => {}
         }
     }
     effects.sort();

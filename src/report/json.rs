@@ -129,6 +129,7 @@ enum InstanceReport {
     Scope(String),
     Container(String),
     Pod(String),
+    Object(String),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -337,6 +338,7 @@ impl InstanceReport {
             Instance::Scope(name) => Self::Scope(name.clone()),
             Instance::Container(name) => Self::Container(name.clone()),
             Instance::Pod(name) => Self::Pod(name.clone()),
+            Instance::Object(name) => Self::Object(name.clone()),
         }
     }
 }

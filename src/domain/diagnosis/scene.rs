@@ -188,6 +188,9 @@ pub(super) fn edit(row: &Row) -> Fix {
     let variable = variable(row);
     match (row.kind, edit_place(row)) {
         (LayerKind::Ci, _) => Fix::text(format!("set `{variable}` again on the CI platform")),
+        (LayerKind::Export, _) => {
+            Fix::text(format!("set `{variable}` again where the export comes from, then export it"))
+        }
         (_, Some(place)) => Fix::text(format!("put the expected key into {place}")),
         (_, None) => Fix::text(format!("give `{variable}` the expected key in {}", name(row))),
     }

@@ -30,9 +30,10 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         OpaqueReason::WriteOnly | OpaqueReason::Hidden => {
             "name its `source`, so that its time of update can be compared"
         }
-        OpaqueReason::Dynamic | OpaqueReason::Reference | OpaqueReason::Conditional => {
-            "add the place the value comes from as a layer of its own"
-        }
+        OpaqueReason::Dynamic
+        | OpaqueReason::Reference
+        | OpaqueReason::Conditional
+        | OpaqueReason::Elsewhere => "add the place the value comes from as a layer of its own",
         OpaqueReason::Untrusted => "trust the inventory",
         OpaqueReason::NotInLaunchEnvironment | OpaqueReason::Erased => {
             "name the file it loads as its `source`, so that times can be compared"

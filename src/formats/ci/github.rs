@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{CiEntry, json::Object, refuse};
+use super::CiEntry;
 use crate::{
     domain::reading::{Occurrence, OpaqueReason, Origin, Yield},
-    formats::Refusal,
+    formats::{Refusal, json::Object},
 };
 
 const NO_NAME: &str = "a GitHub variable or secret without a `name`";
@@ -24,7 +24,7 @@ pub(super) fn fits(object: &Object<'_>) -> bool {
 
 pub(super) fn entry(object: &Object<'_>) -> Result<CiEntry, Refusal> {
     let name = object.word("name").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| refuse(object.position_of("name"), NO_NAME))?;
+    let name = name.ok_or_else(|| Refusal::at(object.position_of("name"), NO_NAME))?;
     let organization = object.word("visibility").is_some_and(|visibility| !visibility.is_empty());
     let hidden = !object.has("value");
     let (position, yields) = match object.text("value")? {

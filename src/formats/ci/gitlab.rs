@@ -5,10 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{CiEntry, json::Object, refuse};
+use super::CiEntry;
 use crate::{
     domain::reading::{Occurrence, OpaqueReason, Origin, Yield},
-    formats::Refusal,
+    formats::{Refusal, json::Object},
 };
 
 const NO_KEY: &str = "a GitLab variable without a `key`";
@@ -22,7 +22,7 @@ pub(super) fn fits(object: &Object<'_>) -> bool {
 
 pub(super) fn entry(object: &Object<'_>) -> Result<CiEntry, Refusal> {
     let key = object.word("key").filter(|key| !key.is_empty());
-    let key = key.ok_or_else(|| refuse(object.position_of("key"), NO_KEY))?;
+    let key = key.ok_or_else(|| Refusal::at(object.position_of("key"), NO_KEY))?;
     let scope = object.word("environment_scope").unwrap_or_else(|| EVERYWHERE.to_owned());
     let (position, yields) = match object.text("value")? {
         Some(text) if object.word("variable_type").as_deref() == Some("file") => {

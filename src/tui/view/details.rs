@@ -268,6 +268,8 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::ShellEnvironment => Some("this shell".to_owned()),
         Origin::CiScope(scope) => Some(format!("scope {scope}")),
         Origin::LaunchEnvironment => Some("launched with".to_owned()),
+        Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
+        Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
     };
     let origin = origin.map(|origin| format!("  ({origin})")).unwrap_or_default();
     format!("{value}  {}  {}{origin}", occurrence.variable, occurrence.place)

@@ -1,0 +1,59 @@
+//! The file system, as a format sees it that follows what its files name.
+
+use crate::domain::reading::Unreadable;
+
+/// What the caller opens for a format. Paths are as the files name them, joined with `/`.
+pub trait Files {
+    /// The bytes of a file.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed>;
+
+    /// What stands in a folder; `None` when there is no such folder.
+    fn list(&mut self, path: &str) -> Option<Vec<Entry>>;
+}
+
+/// Why a file has no bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Missed {
+    /// It does not exist.
+    Absent,
+    /// It is a link to `/dev/null`: there, and empty on purpose.
+    Null,
+    /// It could not be read.
+    Unreadable(Unreadable),
+}
+
+/// What stands in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// Its name.
+    pub name: String,
+    /// It is a folder itself, and no link to one.
+    pub is_folder: bool,
+}
+
+/// `name` in `folder`; an absolute name stays.
+pub(in crate::formats) fn join(folder: &str, name: &str) -> String {
+    let name = name.strip_prefix("./").unwrap_or(name);
+    if folder.is_empty() || folder == "." || name.starts_with('/') {
+        name.to_owned()
+    } else {
+        format!("{}/{name}", folder.trim_end_matches('/'))
+    }
+}
+
+/// The part of a path behind its last slash.
+pub(in crate::formats) fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// The folder that a path stands in.
+pub(in crate::formats) fn folder_of(path: &str) -> &str {
+    match path.rsplit_once('/') {
+        Some(("", _)) => "/",
+        Some((folder, _)) => folder,
+        None => "",
+    }
+}

@@ -1,0 +1,253 @@
+//! Secrets, ConfigMaps and what makes them.
+
+use super::{Failure, Row, base64, manifests::Object, place};
+use crate::{
+    domain::{
+        place::Place,
+        reading::{Occurrence, OpaqueReason, Origin, Problem, Yield},
+        secret::SecretValue,
+    },
+    formats::{
+        Contents, Refusal,
+        tree::{Node, Value},
+    },
+};
+
+const NOT_BASE64: &str = "this value of `data` is not base64, so Kubernetes refuses the Secret: encode it (`printf %s … | base64 -w0`), or put the text into `stringData`";
+const NOT_TEXT: &str =
+    "this value is not a text, so Kubernetes refuses the object: put it in quotes";
+const ENCODED_AGAIN: &str = "what it decodes to is base64 again: it was encoded twice";
+const LAST_APPLIED: &str = "this annotation keeps the values that were applied last, in plain text";
+
+/// The annotation in which `kubectl apply` keeps a copy.
+const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What a reference can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Secret,
+    ConfigMap,
+}
+
+/// What one object gives.
+#[derive(Debug)]
+pub(super) struct Data {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    pub(super) namespace: Option<String>,
+    pub(super) place: Place,
+    pub(super) entries: Vec<Entry>,
+    pub(super) problems: Vec<Problem>,
+    /// Kubernetes refuses the object.
+    pub(super) refusal: Option<Failure>,
+    /// It has more keys than can be known from here.
+    pub(super) elsewhere: bool,
+}
+
+/// One key of an object.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) place: Place,
+    pub(super) yields: Yield<SecretValue>,
+    pub(super) wins: bool,
+}
+
+impl Entry {
+    pub(super) fn new(name: &str, place: Place, yields: Yield<SecretValue>) -> Self {
+        Self { name: name.to_owned(), place, yields, wins: true }
+    }
+
+    pub(super) fn occurrence(&self, variable: &str) -> Occurrence<SecretValue> {
+        Occurrence {
+            variable: variable.to_owned(),
+            place: self.place.clone(),
+            origin: Origin::File,
+            yields: self.yields.clone(),
+            wins: self.wins,
+        }
+    }
+}
+
+impl Data {
+    pub(super) fn new(kind: Kind, name: &str, place: Place) -> Self {
+        Self {
+            kind,
+            name: name.to_owned(),
+            namespace: None,
+            place,
+            entries: Vec::new(),
+            problems: Vec::new(),
+            refusal: None,
+            elsewhere: false,
+        }
+    }
+
+    /// Adds a key; it takes the place of an earlier one.
+    pub(super) fn set(&mut self, entry: Entry) {
+        for earlier in self.entries.iter_mut().filter(|earlier| earlier.name == entry.name) {
+            earlier.wins = false;
+        }
+        self.entries.push(entry);
+    }
+
+    /// The deciding entry of a key.
+    pub(super) fn get(&self, key: &str) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.wins && entry.name == key)
+    }
+
+    fn of(object: &Object<'_>) -> Option<Self> {
+        let node = object.node;
+        let data = |kind| {
+            let mut data = Self::new(kind, object.name, object.place());
+            data.namespace = object.namespace.map(str::to_owned);
+            data
+        };
+        match object.kind {
+            "Secret" => {
+                let mut secret = data(Kind::Secret);
+                secret.encoded(object.path, node.get("data"));
+                secret.plain(object.path, node.get("stringData"));
+                let annotations = node.at("metadata/annotations");
+                if let Some(copy) = annotations.and_then(|annotations| annotations.get(ANNOTATION))
+                {
+                    let place = place(object.path, copy.position);
+                    secret.problems.push(Problem { place, text: LAST_APPLIED });
+                }
+                Some(secret)
+            }
+            "ConfigMap" => {
+                let mut map = data(Kind::ConfigMap);
+                map.plain(object.path, node.get("data"));
+                // Binary values are no variables: neither `envFrom` nor a key reference sees them.
+                Some(map)
+            }
+            "SealedSecret" => {
+                let mut secret = data(Kind::Secret);
+                secret.opaque(object.path, node.at("spec/encryptedData"), OpaqueReason::Hidden);
+                Some(secret)
+            }
+            "ExternalSecret" => {
+                let mut secret = data(Kind::Secret);
+                if let Some(name) = node.at("spec/target/name").and_then(Node::as_name) {
+                    name.clone_into(&mut secret.name);
+                }
+                for item in node.get("spec").map_or(&[][..], |spec| spec.list("data")) {
+                    if let Some(key) = item.word("secretKey") {
+                        let at = place(object.path, item.position);
+                        let yields = Yield::Opaque(OpaqueReason::Reference);
+                        secret.set(Entry::new(key, at, yields));
+                    }
+                }
+                secret.elsewhere = node.at("spec/dataFrom").is_some();
+                Some(secret)
+            }
+            _ => None,
+        }
+    }
+
+    fn encoded(&mut self, path: &str, values: Option<&Node>) {
+        for (name, node) in values.map_or(&[][..], Node::entries) {
+            let at = place(path, node.position);
+            let Some(text) = self.as_text(path, node) else { continue };
+            match base64::decode(text.expose()) {
+                Some(value) => {
+                    if base64::is_encoded_again(&value) {
+                        self.problems.push(Problem { place: at.clone(), text: ENCODED_AGAIN });
+                    }
+                    self.set(Entry::new(name, at, Yield::Value(SecretValue::new(value))));
+                }
+                None => self.refuse(path, node, NOT_BASE64),
+            }
+        }
+    }
+
+    fn plain(&mut self, path: &str, values: Option<&Node>) {
+        for (name, node) in values.map_or(&[][..], Node::entries) {
+            if let Some(text) = self.as_text(path, node) {
+                self.set(Entry::new(name, place(path, node.position), Yield::Value(text)));
+            }
+        }
+    }
+
+    fn opaque(&mut self, path: &str, values: Option<&Node>, reason: OpaqueReason) {
+        for (name, node) in values.map_or(&[][..], Node::entries) {
+            self.set(Entry::new(name, place(path, node.position), Yield::Opaque(reason)));
+        }
+    }
+
+    /// Null is the empty text; numbers and switches are refused.
+    fn as_text(&mut self, path: &str, node: &Node) -> Option<SecretValue> {
+        match &node.value {
+            Value::Text(text) => Some(text.clone()),
+            Value::Null => Some(SecretValue::new("")),
+            _ => {
+                self.refuse(path, node, NOT_TEXT);
+                None
+            }
+        }
+    }
+
+    /// The first reason stays.
+    fn refuse(&mut self, path: &str, node: &Node, reason: &'static str) {
+        let refusal = Refusal::at(node.position, reason);
+        self.refusal.get_or_insert_with(|| Failure::refused(path, refusal));
+    }
+
+    fn row(&self) -> Row {
+        let kind = match self.kind {
+            Kind::Secret => "secret",
+            Kind::ConfigMap => "configmap",
+        };
+        let occurrences = self.entries.iter().map(|entry| entry.occurrence(&entry.name)).collect();
+        let contents = Contents { occurrences, problems: self.problems.clone() };
+        Row {
+            name: format!("{kind}/{}", self.name),
+            is_container: false,
+            place: self.place.clone(),
+            contents: self.refusal.clone().map_or(Ok(contents), Err),
+            elsewhere: self.elsewhere,
+        }
+    }
+}
+
+/// Everything that a reference can name.
+pub(super) struct Store {
+    data: Vec<Data>,
+}
+
+impl Store {
+    /// Of two objects of one name the one that is applied last counts.
+    pub(super) fn of(objects: &[Object<'_>], generated: Vec<Data>) -> Self {
+        let mut data: Vec<Data> = Vec::new();
+        for one in objects.iter().filter_map(Data::of).chain(generated) {
+            data.retain(|earlier| {
+                earlier.kind != one.kind
+                    || earlier.name != one.name
+                    || earlier.namespace != one.namespace
+            });
+            data.push(one);
+        }
+        Self { data }
+    }
+
+    /// The object of a reference from an object in `namespace`. Manifests that do not say their
+    /// namespace get it when they are applied, so they fit any.
+    pub(super) fn find(&self, kind: Kind, name: &str, namespace: Option<&str>) -> Option<&Data> {
+        let fits = |data: &&Data| {
+            data.kind == kind
+                && data.name == name
+                && (data.namespace.is_none()
+                    || namespace.is_none()
+                    || data.namespace.as_deref() == namespace)
+        };
+        let mut all = self.data.iter().filter(fits);
+        let exact = all.clone().find(|data| data.namespace.as_deref() == namespace);
+        exact.or_else(|| all.next())
+    }
+
+    /// A row for each object.
+    pub(super) fn rows(&self) -> Vec<Row> {
+        self.data.iter().map(Data::row).collect()
+    }
+}
