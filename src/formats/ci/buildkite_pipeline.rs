@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     domain::{
-        reading::{OpaqueReason, Yield},
+        reading::{OpaqueReason, Origin, Yield},
         secret::SecretValue,
     },
     formats::{Refusal, yaml::Node},
@@ -74,6 +74,7 @@ fn read_steps(
         let name = name.map_or_else(|| format!("step {}", rows.len() + 1), str::to_owned);
         let mut draft = Draft::named(name.as_str());
         draft.entries.clone_from(&whole.entries);
+        draft.problems.clone_from(&whole.problems);
         given(step, STEP, &format!("step {name}"), &mut draft)?;
         rows.push(draft.finish(Unknown::Empty));
     }
@@ -118,14 +119,17 @@ fn add(name: &str, value: &SecretValue, node: &Node, level: usize, scope: &str, 
             Entry::new(name, node.position, yields, level, scope)
         }
         Err(other) => {
-            draft.problem(node.position, UPLOADED);
-            let known = draft.winner(other).filter(|entry| {
-                is_whole(value.expose(), other) && {
-                    matches!(entry.origin, crate::domain::reading::Origin::CiScope(_))
-                }
+            // The upload knows what the pipeline's own `env` has defined so far.
+            let known = draft.entries.iter().rev().find(|entry| {
+                let is_own = matches!(entry.origin, Origin::CiScope(_));
+                entry.variable == other && entry.rank == Some((PIPELINE, 0)) && is_own
             });
             let yields =
-                known.map_or(Yield::Opaque(OpaqueReason::Reference), |entry| entry.yields.clone());
+                known.filter(|_| is_whole(value.expose(), other)).map(|entry| entry.yields.clone());
+            if known.is_none() {
+                draft.problem(node.position, UPLOADED);
+            }
+            let yields = yields.unwrap_or(Yield::Opaque(OpaqueReason::Reference));
             Entry::new(name, node.position, yields, level, scope).referring(format!("${other}"))
         }
     };

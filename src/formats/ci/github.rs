@@ -44,12 +44,11 @@ pub(super) fn read(root: &Node, scope: Option<&str>) -> Result<Vec<Row>, Refusal
 
 fn entry(item: &Node, level: Option<usize>, scope: Option<&str>) -> Result<Entry, Refusal> {
     let name = lists::name(item, "name", NO_NAME)?;
-    let (position, yields) = match item.get("value") {
-        Some(_) => lists::value(item, "value", OpaqueReason::Hidden)?,
-        None => {
-            let position = item.get("name").map_or(item.position, |name| name.position);
-            (position, Yield::Opaque(OpaqueReason::WriteOnly))
-        }
+    let (position, yields) = if item.has("value") {
+        lists::value(item, "value", OpaqueReason::Hidden)?
+    } else {
+        let position = item.get("name").map_or(item.position, |name| name.position);
+        (position, Yield::Opaque(OpaqueReason::WriteOnly))
     };
     let named = LEVELS.iter().position(|level| Some(*level) == scope);
     let level = level.unwrap_or_else(|| match (item.word("visibility"), named, scope) {

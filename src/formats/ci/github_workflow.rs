@@ -175,13 +175,11 @@ struct Reference<'a> {
 
 /// `secrets.NAME` or `secrets['NAME']`; contexts that have variables.
 fn reference(expression: &str) -> Option<Reference<'_>> {
-    let (context, name) = match expression.split_once('.') {
-        Some(parts) => parts,
-        None => {
-            let (context, rest) = expression.split_once('[')?;
-            (context, rest.strip_prefix('\'')?.strip_suffix("']")?)
-        }
+    let indexed = || {
+        let (context, rest) = expression.split_once('[')?;
+        Some((context, rest.strip_prefix('\'')?.strip_suffix("']")?))
     };
+    let (context, name) = expression.split_once('.').or_else(indexed)?;
     let is_name = !name.is_empty()
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     let known = ["secrets", "vars", "env"].into_iter();

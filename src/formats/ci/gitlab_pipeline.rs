@@ -185,12 +185,11 @@ impl<'a> File<'a> {
         let pairs = variables.pairs().ok_or_else(|| refuse(variables.position, NO_MAP))?;
         for pair in pairs {
             let Some(name) = pair.key.name() else { continue };
-            let entry = match self.follow(&pair.value) {
-                Some(value) => variable(name, value, level, scope)?,
-                None => {
-                    let yields = Yield::Opaque(OpaqueReason::Reference);
-                    Entry::new(name, pair.value.position, yields, level, scope)
-                }
+            let entry = if let Some(value) = self.follow(&pair.value) {
+                variable(name, value, level, scope)?
+            } else {
+                let yields = Yield::Opaque(OpaqueReason::Reference);
+                Entry::new(name, pair.value.position, yields, level, scope)
             };
             let other = match &entry.yields {
                 Yield::Value(value) if entry.expands => whole_reference(value),

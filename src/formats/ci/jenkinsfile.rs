@@ -154,9 +154,8 @@ impl<'a> Walker<'a> {
         for token in tokens {
             match token.what {
                 What::Sign(b'(' | b'[' | b'{') => depth += 1,
-                What::Sign(b'}') if depth == 0 => break,
+                What::Sign(b'}') | What::LineEnd if depth == 0 => break,
                 What::Sign(b')' | b']' | b'}') => depth = depth.saturating_sub(1),
-                What::LineEnd if depth == 0 => break,
                 _ => {}
             }
             length += 1;

@@ -175,9 +175,10 @@ fn is_date(text: &str) -> bool {
 
 /// A number of YAML 1.2.
 fn core_number(text: &str) -> Option<f64> {
-    let based = |digits: &str, base| {
-        let digits = Some(digits).filter(|digits| !digits.starts_with(['+', '-']));
-        digits.and_then(|digits| u64::from_str_radix(digits, base).ok()).map(|number| number as f64)
+    let based = |digits: &str, base: u32| {
+        let add =
+            |sum: f64, digit: char| Some(sum * f64::from(base) + f64::from(digit.to_digit(base)?));
+        if digits.is_empty() { None } else { digits.chars().try_fold(0.0, add) }
     };
     if let Some(digits) = text.strip_prefix("0x") {
         return based(digits, 16);

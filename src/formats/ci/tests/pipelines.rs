@@ -52,7 +52,7 @@ ruled:
 fn workflow() -> String {
     let (top, job, step) = (key("A"), key("B"), key("C"));
     format!(
-        r#"name: deploy
+        r"name: deploy
 on: [push]
 env:
   OPENAI_API_KEY: {top}
@@ -85,7 +85,7 @@ jobs:
     uses: ./.github/workflows/other.yml
     secrets:
       OPENAI_API_KEY: ${{{{ secrets.OPENAI_KEY_PROD }}}}
-"#
+"
     )
 }
 
