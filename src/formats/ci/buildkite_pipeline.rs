@@ -6,7 +6,7 @@
 
 use super::{
     Row,
-    draft::{Draft, Entry},
+    draft::{Draft, Entry, within_budget},
     expand::Unknown,
     refuse,
     typing::{self, Given},
@@ -73,6 +73,7 @@ fn read_steps(
         let name = ["key", "id", "identifier", "label", "name"].into_iter().find_map(word);
         let name = name.map_or_else(|| format!("step {}", rows.len() + 1), str::to_owned);
         let mut draft = Draft::named(name.as_str());
+        within_budget((rows.len() + 1) * whole.entries.len(), step.position)?;
         draft.entries.clone_from(&whole.entries);
         draft.problems.clone_from(&whole.problems);
         given(step, STEP, &format!("step {name}"), &mut draft)?;

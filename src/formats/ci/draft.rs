@@ -14,8 +14,17 @@ use crate::{
         reading::{Occurrence, Origin, Problem, Yield},
         secret::SecretValue,
     },
-    formats::Contents,
+    formats::{Contents, Refusal},
 };
+
+/// Most variables that all jobs of a file are given: each job has those of the pipeline again.
+const MOST_ENTRIES: usize = 250_000;
+const TOO_MANY: &str = "this file gives its jobs more than 250000 variables in all";
+
+/// Refuses a file that gives more than it may.
+pub(super) fn within_budget(entries: usize, position: Position) -> Result<(), Refusal> {
+    if entries > MOST_ENTRIES { Err(Refusal::at(position, TOO_MANY)) } else { Ok(()) }
+}
 
 /// One assignment that a reader found.
 #[derive(Clone)]

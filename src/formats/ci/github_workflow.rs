@@ -5,7 +5,7 @@
 
 use super::{
     Row,
-    draft::{Draft, Entry},
+    draft::{Draft, Entry, within_budget},
     expand::Unknown,
     refuse,
     typing::{self, Given},
@@ -34,15 +34,21 @@ pub(super) fn fits(root: &Node) -> bool {
 
 pub(super) fn read(root: &Node) -> Result<Vec<Row>, Refusal> {
     let jobs = root.get("jobs").and_then(Node::pairs).unwrap_or_default();
-    let mut rows = Vec::new();
+    let (mut rows, mut given) = (Vec::new(), 0);
     for pair in jobs {
         let Some(name) = pair.key.name() else { continue };
-        job(name, &pair.value, root, &mut rows)?;
+        job(name, &pair.value, root, &mut rows, &mut given)?;
     }
     Ok(rows)
 }
 
-fn job(name: &str, job: &Node, root: &Node, rows: &mut Vec<Row>) -> Result<(), Refusal> {
+fn job(
+    name: &str,
+    job: &Node,
+    root: &Node,
+    rows: &mut Vec<Row>,
+    given: &mut usize,
+) -> Result<(), Refusal> {
     let mut draft = Draft::named(name);
     if job.get("uses").is_some() {
         // Another workflow runs: it gets these secrets, and no `env` of this one.
@@ -63,6 +69,8 @@ fn job(name: &str, job: &Node, root: &Node, rows: &mut Vec<Row>) -> Result<(), R
         add(env, JOB, &format!("job {name}"), &mut draft)?;
     }
     let of_job = draft.entries.clone();
+    *given += of_job.len();
+    within_budget(*given, job.position)?;
     rows.push(draft.finish(Unknown::Empty));
     let services = job.get("services").and_then(Node::pairs).unwrap_or_default();
     for pair in services {
@@ -79,6 +87,8 @@ fn job(name: &str, job: &Node, root: &Node, rows: &mut Vec<Row>) -> Result<(), R
         let step = word("id").or_else(|| word("name")).map(str::to_owned);
         let step = step.unwrap_or_else(|| format!("step {}", index + 1));
         let mut draft = Draft::named(format!("{name}/{step}"));
+        *given += of_job.len();
+        within_budget(*given, env.position)?;
         draft.entries.clone_from(&of_job);
         add(env, STEP, &format!("step {step}"), &mut draft)?;
         rows.push(draft.finish(Unknown::Empty));

@@ -5,6 +5,8 @@
 //! are; the closest group wins. A hidden variable has no value in the export, and one of type
 //! `file` gives the job a path.
 
+use std::collections::BTreeSet;
+
 use super::{
     Row,
     draft::{Draft, Entry},
@@ -87,7 +89,10 @@ pub(super) fn read(root: &Node, environment: Option<&str>) -> Result<Vec<Row>, R
         }
     }
     if environment.is_none() {
-        let unseen = |entry: &&Entry| draft.winner(&entry.variable).is_none();
+        let seen = draft.winners();
+        let seen = seen.iter().filter_map(|index| draft.entries.get(*index));
+        let seen: BTreeSet<&str> = seen.map(|entry| entry.variable.as_str()).collect();
+        let unseen = |entry: &&Entry| !seen.contains(entry.variable.as_str());
         let unseen: Vec<Position> =
             draft.entries.iter().filter(unseen).map(|entry| entry.position).collect();
         for position in unseen {

@@ -5,7 +5,7 @@
 
 use super::{
     Row,
-    draft::{Draft, Entry},
+    draft::{Draft, Entry, within_budget},
     expand::Unknown,
     refuse,
     typing::{self, Given},
@@ -65,13 +65,16 @@ pub(super) fn fits(root: &Node) -> bool {
 
 pub(super) fn read(root: &Node) -> Result<Vec<Row>, Refusal> {
     let file = File { root };
-    let mut rows = Vec::new();
+    let (mut rows, mut given) = (Vec::new(), 0);
     for pair in root.pairs().unwrap_or_default() {
         let Some(name) = pair.key.name() else { continue };
         if name.starts_with('.') || RESERVED.contains(&name) || pair.value.pairs().is_none() {
             continue;
         }
-        rows.push(file.job(name, &pair.value)?);
+        let row = file.job(name, &pair.value)?;
+        given += row.contents.occurrences.len();
+        within_budget(given, pair.key.position)?;
+        rows.push(row);
     }
     if rows.is_empty() {
         let mut draft = Draft::default();
@@ -183,6 +186,7 @@ impl<'a> File<'a> {
             return Ok(());
         }
         let pairs = variables.pairs().ok_or_else(|| refuse(variables.position, NO_MAP))?;
+        within_budget(draft.entries.len() + pairs.len(), variables.position)?;
         for pair in pairs {
             let Some(name) = pair.key.name() else { continue };
             let entry = if let Some(value) = self.follow(&pair.value) {

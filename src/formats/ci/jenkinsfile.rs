@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use super::{
     Row,
-    draft::{Draft, Entry},
+    draft::{Draft, Entry, within_budget},
     expand::Unknown,
     groovy::{Token, What, tokens},
     refuse,
@@ -51,6 +51,7 @@ pub(super) fn read(text: &str, lines: &Lines) -> Result<Vec<Row>, Refusal> {
     walker.walk()?;
     let found = walker.found;
     let stages: BTreeSet<&[String]> = found.iter().map(|found| found.stages.as_slice()).collect();
+    within_budget(stages.len() / 8 * found.len(), lines.position(0))?;
     let row = |stages: &[String]| {
         let name = (!stages.is_empty()).then(|| stages.join("/"));
         let seen = found.iter().filter(|found| stages.starts_with(&found.stages));

@@ -325,3 +325,16 @@ fn deep_extension_and_references_end() {
     let file = file(&text, None);
     assert_eq!(winner(row(&file, "b"), "K"), OPAQUE(OpaqueReason::Reference));
 }
+
+#[test]
+fn variables_times_jobs_are_bounded() {
+    let mut text = String::from("variables:\n");
+    for index in 0..1_000 {
+        text.push_str(&format!("  K{index}: v\n"));
+    }
+    for index in 0..300 {
+        text.push_str(&format!("j{index}: {{script: x}}\n"));
+    }
+    let refusal = read(None, None, text.as_bytes()).unwrap_err();
+    assert!(refusal.reason.contains("250000") && refusal.position.is_some());
+}
