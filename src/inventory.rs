@@ -230,13 +230,13 @@ pub enum LayerSpec {
         /// In place of `.env`, for interpolation.
         env_files: Vec<String>,
     },
-    /// An exported variable list of a CI platform.
+    /// A variable list that a CI platform exported, or a file that describes its pipeline.
     Ci {
         /// The file.
         path: String,
-        /// Whose export it is.
+        /// Whose file it is.
         platform: Option<String>,
-        /// The scope whose values win.
+        /// The environment, level, job, step, stage or group that is meant.
         scope: Option<String>,
     },
     /// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.

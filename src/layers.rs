@@ -119,7 +119,7 @@ pub fn read(
             compose::read(&request, surroundings)
         }
         LayerSpec::Ci { path, platform, scope } => {
-            ci::read(path, platform.as_deref(), scope.as_deref(), surroundings)
+            ci::read(path, platform.as_deref(), scope.as_deref(), credentials, surroundings)
         }
         LayerSpec::Export { path, shape, pointer } => {
             export::read(path, shape.as_deref(), pointer.as_deref(), credentials, surroundings)

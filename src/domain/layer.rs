@@ -16,7 +16,7 @@ pub enum LayerKind {
     ShellFile,
     /// The compose files of a service.
     Compose,
-    /// An exported variable list of a CI platform.
+    /// A variable list that a CI platform exported, or a file that describes its pipeline.
     Ci,
     /// What a hosting platform or a secret manager prints.
     Export,
@@ -83,7 +83,7 @@ pub enum Instance {
     Pid(u32),
     /// A service of a compose project.
     Service(String),
-    /// A scope of a CI platform, e.g. `production`.
+    /// A job, step, stage or variable group of a CI platform: `deploy`, `deploy/smoke test`.
     Scope(String),
     /// A container.
     Container(String),

@@ -57,6 +57,8 @@ pub enum Origin {
     ShellEnvironment,
     /// A scope of a CI platform.
     CiScope(String),
+    /// What a CI file takes from its platform instead of a value: `secrets.OPENAI_API_KEY`.
+    CiReference(String),
     /// The environment a process was launched with.
     LaunchEnvironment,
     /// `Environment=` of a systemd unit.

@@ -1,161 +1,266 @@
-//! Variable lists that CI platforms export, and which entry a job would see.
+//! Variable lists that CI platforms export, and the files that describe their pipelines: which
+//! entry a job would see.
 //!
-//! | platform | made by |
-//! | --- | --- |
-//! | GitLab | `glab variable export`, `GET /projects/:id/variables` |
-//! | GitHub | `gh variable list --json name,value,updatedAt`, `gh secret list --json name,updatedAt`, `GET …/actions/variables`, `GET …/actions/secrets` |
+//! | platform | made by | scope |
+//! | --- | --- | --- |
+//! | GitLab | `glab variable export`, `GET /projects/:id/variables`, GraphQL | the job's environment |
+//! | GitLab | `.gitlab-ci.yml` | a job |
+//! | GitHub | `gh variable list --json name,value,updatedAt`, `gh secret list --json name,updatedAt`, `GET …/actions/variables`, `GET …/actions/secrets` | what the list was made of: `organization`, `repository`, or an environment |
+//! | GitHub | a workflow | a job, or `job/step` |
+//! | CircleCI | `GET /project/:slug/envvar`, `GET /context/:id/environment-variable` | `project` or `context` |
+//! | Bitbucket | `GET …/pipelines_config/variables` and its like | `workspace`, `repository` or `deployment` |
+//! | Azure DevOps | `az pipelines variable-group list -o json`, `show` | a variable group |
+//! | Buildkite | `pipeline.yml` | a step |
+//! | Buildkite | `GET …/clusters/:id/secrets` | |
+//! | Jenkins | a declarative or scripted `Jenkinsfile` | a stage |
+//! | Jenkins | `credentials.xml` | |
+//!
+//! Several lists of one platform may stand in one file, each under the name of its level:
+//! `{"organization": […], "repository": […]}`. A new shape is one file and one line of the
+//! registry.
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use crate::{
-    domain::{
-        reading::{Occurrence, Problem},
-        secret::SecretValue,
+    domain::place::Position,
+    formats::{
+        Contents, Refusal,
+        tree::{self, Node, Syntax},
+        yaml::{self, lines::Lines},
     },
-    formats::{Contents, Refusal, json},
 };
 
+mod azure;
+mod bitbucket;
+mod buildkite_pipeline;
+mod buildkite_secrets;
+mod circleci;
+mod draft;
 mod expand;
 mod github;
+mod github_workflow;
 mod gitlab;
+mod gitlab_pipeline;
+mod groovy;
+mod jenkins_credentials;
+mod jenkinsfile;
+mod lists;
+mod typing;
 
-/// A platform whose exports are understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Platform {
-    /// GitLab CI/CD variables.
-    Gitlab,
-    /// GitHub Actions variables and secrets.
-    Github,
+macro_rules! platforms {
+    ($($(#[$documentation:meta])* $platform:ident = $name:literal;)+) => {
+        /// A platform whose files are understood.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Platform {
+            $($(#[$documentation])* $platform,)+
+        }
+
+        impl Platform {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$platform,)+];
+
+            /// The name in the inventory.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$platform => $name,)+
+                }
+            }
+        }
+    };
+}
+
+platforms! {
+    /// GitLab CI/CD.
+    Gitlab = "gitlab";
+    /// GitHub Actions.
+    Github = "github";
+    /// CircleCI.
+    Circleci = "circleci";
+    /// Bitbucket Pipelines.
+    Bitbucket = "bitbucket";
+    /// Azure DevOps.
+    Azure = "azure";
+    /// Buildkite.
+    Buildkite = "buildkite";
+    /// Jenkins.
+    Jenkins = "jenkins";
 }
 
 impl Platform {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Gitlab, Self::Github];
-
-    /// The name in the inventory.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gitlab => "gitlab",
-            Self::Github => "github",
-        }
-    }
-
     /// The platform of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|platform| platform.name() == name)
-    }
-
-    /// The platform whose export has this shape, judged by the first entry of the list.
-    pub fn detect(bytes: &[u8]) -> Option<Self> {
-        let document = json::Document::of(bytes).ok()?;
-        let objects = document.objects().ok()?;
-        Self::of_shape(objects.first()?)
-    }
-
-    fn of_shape(object: &json::Object<'_>) -> Option<Self> {
-        if gitlab::fits(object) {
-            Some(Self::Gitlab)
-        } else if github::fits(object) {
-            Some(Self::Github)
-        } else {
-            None
-        }
+        Self::ALL.iter().copied().find(|platform| platform.name() == name)
     }
 }
 
-/// An exported list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CiExport {
-    /// The platform that made it.
-    pub platform: Platform,
-    /// Its entries, in file order; none wins yet.
-    pub entries: Vec<CiEntry>,
+/// One shape of a platform's files.
+struct Shape {
+    platform: Platform,
+    reader: Reader,
 }
 
-/// One entry of an exported list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CiEntry {
-    /// The assignment; its origin is the scope it is set for.
-    pub occurrence: Occurrence<SecretValue>,
-    /// When the platform last changed it, where it says so.
-    pub updated_at: Option<Timestamp>,
-    /// Given only to protected branches and tags.
-    pub protected: bool,
-    /// Masked in job logs.
-    pub masked: bool,
-    /// Never shown again by the platform.
-    pub hidden: bool,
-    /// `$NAME` in the value is replaced by the platform.
-    pub expands: bool,
+/// How a shape is recognised, and how it is read. Only lists are told the scope: what else has
+/// scopes makes a row of each.
+enum Reader {
+    Json(fn(&Node) -> bool, fn(&Node, Option<&str>) -> Result<Vec<Row>, Refusal>),
+    Yaml(fn(&yaml::Node) -> bool, fn(&yaml::Node) -> Result<Vec<Row>, Refusal>),
+    Text(fn(&str) -> bool, fn(&str, &Lines) -> Result<Vec<Row>, Refusal>),
 }
 
-const UNKNOWN_SHAPE: &str = "not a list that is known here: GitLab's variables (`glab variable \
-    export`), or GitHub's (`gh variable list --json name,value,updatedAt`, `gh secret list --json \
-    name,updatedAt`)";
-const OTHER_PLATFORM: &str = "this entry does not have the shape of the platform that is named";
+/// The registry: platform, what a person calls the shape, its syntax and its reader. Recognition
+/// goes from top to bottom.
+macro_rules! shapes {
+    ($($platform:ident, $name:literal, $syntax:ident, $reader:ident;)+) => {
+        const SHAPES: &[Shape] = &[
+            $(Shape {
+                platform: Platform::$platform,
+                reader: Reader::$syntax($reader::fits, $reader::read),
+            },)+
+        ];
+        const UNKNOWN_SHAPE: &str = concat!(
+            "none of the shapes that are known here:", $(" ", $name, ",",)+
+            " and nothing else",
+        );
+        const OTHER_PLATFORM: &str = concat!(
+            "this does not have a shape of the platform that the layer names; known are:",
+            $(" ", $name, ",",)+ " and nothing else",
+        );
+    };
+}
+
+shapes! {
+    Buildkite, "Buildkite's cluster secrets", Json, buildkite_secrets;
+    Gitlab, "GitLab's variables (`glab variable export`)", Json, gitlab;
+    Bitbucket, "Bitbucket's variables (`values`)", Json, bitbucket;
+    Azure, "Azure DevOps' variable groups (`az pipelines variable-group list -o json`)", Json, azure;
+    Circleci, "CircleCI's project and context variables (`items`)", Json, circleci;
+    Github, "GitHub's variables and secrets (`gh variable list --json name,value,updatedAt`, `gh secret list --json name,updatedAt`)", Json, github;
+    Github, "a GitHub workflow", Yaml, github_workflow;
+    Buildkite, "a Buildkite pipeline", Yaml, buildkite_pipeline;
+    Gitlab, "`.gitlab-ci.yml`", Yaml, gitlab_pipeline;
+    Jenkins, "Jenkins' `credentials.xml`", Text, jenkins_credentials;
+    Jenkins, "a Jenkinsfile", Text, jenkinsfile;
+}
+
+const NOT_UTF8: &str = "these bytes are not UTF-8 text";
 const EMPTY: &str = "an empty list does not show which platform made it; name the platform";
+const NO_ROW: &str = "no job, step, stage or group of this file has the name that `scope` gives";
 
-/// Reads an exported list; without a platform, the one whose shape it has.
+/// A file that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CiFile {
+    /// The platform that it is of.
+    pub platform: Platform,
+    /// The platform made it; else a person keeps it.
+    pub is_export: bool,
+    /// What it holds: one row, or one for each job, step, stage or group.
+    pub rows: Vec<Row>,
+}
+
+/// What a file holds for one consumer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Row {
+    /// The consumer's name, where there are several: `deploy`, `deploy/smoke test`.
+    pub name: Option<String>,
+    /// The variables; those that a job would see win.
+    pub contents: Contents,
+    /// When the platform last changed a variable, where it says so.
+    pub updated_at: BTreeMap<String, Timestamp>,
+    /// What is not defined here may come from a place that the file does not hold.
+    pub elsewhere: bool,
+}
+
+/// Reads a file; without a platform, of the one whose shape it has. The scope says which entries
+/// win, or which rows are meant, as the table above says.
 ///
 /// # Errors
-/// Text that is not JSON, a list of another shape, and an entry without a name.
-pub fn parse(platform: Option<Platform>, bytes: &[u8]) -> Result<CiExport, Refusal> {
-    let document = json::Document::of(bytes)?;
-    let objects = document.objects().map_err(|position| Refusal::at(position, UNKNOWN_SHAPE))?;
-    let platform = match (platform, objects.first()) {
-        (Some(platform), _) => platform,
-        (None, Some(first)) => {
-            Platform::of_shape(first).ok_or_else(|| Refusal::at(first.position(), UNKNOWN_SHAPE))?
-        }
-        (None, None) => return Err(Refusal { position: None, reason: EMPTY }),
+/// Text of no known shape or of another platform than named, an entry without a name or with a
+/// value that is no text, a value that the platform refuses, and a scope that names no row.
+pub fn read(
+    platform: Option<Platform>,
+    scope: Option<&str>,
+    bytes: &[u8],
+) -> Result<CiFile, Refusal> {
+    let lines = Lines::of(bytes);
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| Refusal::at(lines.position(error.valid_up_to()), NOT_UTF8))?;
+    let candidates = || {
+        SHAPES
+            .iter()
+            .filter(move |shape| platform.is_none_or(|platform| platform == shape.platform))
     };
-    let entries = objects.iter().map(|object| match platform {
-        Platform::Gitlab if gitlab::fits(object) => gitlab::entry(object),
-        Platform::Github if github::fits(object) => github::entry(object),
-        _ => Err(Refusal::at(object.position(), OTHER_PLATFORM)),
-    });
-    Ok(CiExport { platform, entries: entries.collect::<Result<_, _>>()? })
-}
-
-/// What a job would be given. `scope` is the job's environment (`production`); without one, a
-/// GitLab job sees only what is set for `*`. GitHub's lists do not say which environment they
-/// belong to, so all of their entries count there.
-pub fn select(export: &CiExport, scope: Option<&str>) -> Contents {
-    let winners = match export.platform {
-        Platform::Gitlab => gitlab::winners(&export.entries, scope),
-        Platform::Github => github::winners(&export.entries),
-    };
-    let mut occurrences: Vec<_> =
-        export.entries.iter().map(|entry| entry.occurrence.clone()).collect();
-    let mut expander = expand::Expander::new(&export.entries, &winners);
-    for index in &winners {
-        occurrences[*index].wins = true;
-        let entry = &export.entries[*index];
-        if entry.expands {
-            occurrences[*index].yields = expander.value(entry);
+    for shape in candidates() {
+        if let Reader::Text(fits, read) = shape.reader
+            && fits(text)
+        {
+            return only(scope, shape, read(text, &lines)?);
         }
     }
-    let mut problems = Vec::new();
-    if export.platform == Platform::Gitlab && scope.is_none() {
-        problems = unscoped(&occurrences);
+    let unknown = if platform.is_some() { OTHER_PLATFORM } else { UNKNOWN_SHAPE };
+    let refusal = match tree::parse(bytes, Some(Syntax::Json)) {
+        Err(refusal) => refusal,
+        Ok((_, documents)) => {
+            let root = documents.first().ok_or(Refusal { position: None, reason: unknown })?;
+            for shape in candidates() {
+                if let Reader::Json(fits, read) = shape.reader
+                    && fits(root)
+                {
+                    return only(scope, shape, read(root, scope)?);
+                }
+            }
+            match platform {
+                Some(platform) if lists::is_empty(root) => {
+                    return Ok(CiFile { platform, is_export: true, rows: vec![Row::default()] });
+                }
+                None if lists::is_empty(root) => Refusal { position: None, reason: EMPTY },
+                _ => Refusal::at(root.items().first().unwrap_or(root).position, unknown),
+            }
+        }
+    };
+    if text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with(['{', '[']) {
+        return Err(refusal);
     }
-    Contents { occurrences, problems, ..Contents::default() }
+    let documents = match yaml::parse(bytes) {
+        Ok(documents) => documents,
+        Err(_) if refusal.position.is_some() => return Err(refusal),
+        Err(refusal) => return Err(refusal),
+    };
+    for shape in candidates() {
+        if let Reader::Yaml(fits, read) = shape.reader
+            && let Some(document) = documents.iter().find(|document| fits(&document.root))
+        {
+            return only(scope, shape, read(&document.root)?);
+        }
+    }
+    let structured = documents.iter().find(|document| document.root.name().is_none());
+    Err(match structured {
+        _ if refusal.position.is_some() => refusal,
+        Some(document) => Refusal::at(document.root.position, unknown),
+        None => Refusal { position: None, reason: unknown },
+    })
 }
 
-/// Variables that only a job with an environment would see.
-fn unscoped(occurrences: &[Occurrence<SecretValue>]) -> Vec<Problem> {
-    const TEXT: &str =
-        "set only for an environment scope; a job without that environment does not see it";
-    let won: std::collections::BTreeSet<&str> = occurrences
-        .iter()
-        .filter(|occurrence| occurrence.wins)
-        .map(|occurrence| occurrence.variable.as_str())
-        .collect();
-    occurrences
-        .iter()
-        .filter(|occurrence| !won.contains(occurrence.variable.as_str()))
-        .map(|occurrence| Problem { place: occurrence.place.clone(), text: TEXT })
-        .collect()
+/// The rows that the scope names, where rows have names.
+fn only(scope: Option<&str>, shape: &Shape, mut rows: Vec<Row>) -> Result<CiFile, Refusal> {
+    if let Some(scope) = scope
+        && rows.iter().any(|row| row.name.is_some())
+    {
+        rows.retain(|row| {
+            let rest = row.name.as_deref().and_then(|name| name.strip_prefix(scope));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        });
+        if rows.is_empty() {
+            return Err(Refusal { position: None, reason: NO_ROW });
+        }
+    }
+    let is_export = matches!(shape.reader, Reader::Json(..));
+    Ok(CiFile { platform: shape.platform, is_export, rows })
+}
+
+const fn refuse(position: Position, reason: &'static str) -> Refusal {
+    Refusal::at(position, reason)
 }
 
 #[cfg(test)]

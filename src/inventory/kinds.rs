@@ -41,7 +41,7 @@ registry! {
     ShellFile,
     /// The compose files of a service.
     Compose,
-    /// An exported variable list of a CI platform.
+    /// A variable list that a CI platform exported, or a file that describes its pipeline.
     Ci,
     /// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.
     Export,
@@ -169,12 +169,22 @@ words! {
 }
 
 words! {
-    /// Whose export it is.
+    /// Whose file it is.
     Platform {
-        /// GitLab: `glab variable export`, or the API's list.
+        /// GitLab: `glab variable export`, the API's list, or `.gitlab-ci.yml`.
         Gitlab = "gitlab",
-        /// GitHub: `gh secret list`, `gh variable list`.
+        /// GitHub: `gh secret list`, `gh variable list`, or a workflow.
         Github = "github",
+        /// CircleCI: the API's list of a project or a context.
+        Circleci = "circleci",
+        /// Bitbucket: the API's list of a workspace, a repository or a deployment.
+        Bitbucket = "bitbucket",
+        /// Azure DevOps: `az pipelines variable-group list -o json`.
+        Azure = "azure",
+        /// Buildkite: a pipeline, or the API's list of a cluster's secrets.
+        Buildkite = "buildkite",
+        /// Jenkins: a Jenkinsfile, or `credentials.xml`.
+        Jenkins = "jenkins",
     }
 }
 
@@ -333,14 +343,18 @@ impl Rules for Compose {
     }
 }
 
-/// An exported variable list of a CI platform.
+/// A variable list that a CI platform exported, or a file that describes its pipeline.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Ci {
     /// The file.
     path: String,
-    /// Whose export it is. Default: by its shape.
+    /// Whose file it is. Default: by its shape.
     platform: Option<Platform>,
-    /// The scope whose values win, such as "production". Default: a row for each.
+    /// Which values are meant. A list of GitLab: the environment of the job, such as
+    /// "production"; default: a job without one. A list of GitHub, Bitbucket or CircleCI: what it
+    /// was made of, "organization", "repository", "workspace", "context" or the name of an
+    /// environment. A workflow or pipeline: "job" or "job/step", a step, a stage; an Azure DevOps
+    /// list: the variable group; default: a row for each.
     scope: Option<String>,
 }
 

@@ -401,6 +401,7 @@ impl OccurrenceReport {
                 Origin::ComposeDotenv => "compose_dotenv",
                 Origin::ShellEnvironment => "shell_environment",
                 Origin::CiScope(_) => "ci_scope",
+                Origin::CiReference(_) => "ci_reference",
                 Origin::LaunchEnvironment => "launch_environment",
                 Origin::UnitEnvironment => "unit_environment",
                 Origin::UnitEnvironmentFile => "unit_environment_file",

@@ -1,8 +1,8 @@
 //! `$NAME` and `${NAME}` in GitLab variables that are not raw.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::CiEntry;
+use super::draft::Entry;
 use crate::domain::{
     reading::{OpaqueReason, Yield},
     secret::SecretValue,
@@ -17,15 +17,25 @@ const MOST_BYTES: usize = 64 * 1024;
 /// Most bytes that all values of one list may expand to.
 const MOST_BYTES_OF_ALL: usize = 8 * 1024 * 1024;
 
+/// What a name means that no entry of the file has.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unknown {
+    /// The file is the whole list: nothing.
+    Empty,
+    /// Another place may define it.
+    Elsewhere,
+}
+
 /// The variables that one job sees.
 pub(super) struct Expander<'a> {
-    visible: HashMap<&'a str, &'a CiEntry>,
+    visible: HashMap<&'a str, &'a Entry>,
     /// The variables whose values are being expanded.
     open: Vec<&'a str>,
     /// Bytes that the value being expanded may still take.
     left: usize,
     /// Bytes that all values may still take.
     left_of_all: usize,
+    unknown: Unknown,
 }
 
 enum Obstacle {
@@ -35,29 +45,33 @@ enum Obstacle {
 
 impl<'a> Expander<'a> {
     /// Only the winners are visible.
-    pub(super) fn new(entries: &'a [CiEntry], winners: &[usize]) -> Self {
+    pub(super) fn new(entries: &'a [Entry], winners: &BTreeSet<usize>, unknown: Unknown) -> Self {
         let visible = winners
             .iter()
-            .map(|index| (entries[*index].occurrence.variable.as_str(), &entries[*index]))
+            .filter_map(|index| entries.get(*index))
+            .map(|entry| (entry.variable.as_str(), entry))
             .collect();
-        Self { visible, open: Vec::new(), left: 0, left_of_all: MOST_BYTES_OF_ALL }
+        Self { visible, open: Vec::new(), left: 0, left_of_all: MOST_BYTES_OF_ALL, unknown }
     }
 
     /// The value that a job would see. A name that no variable has becomes empty, one that only
     /// the pipeline knows makes the value unknowable; variables that refer to each other in a
     /// circle keep their text.
-    pub(super) fn value(&mut self, entry: &'a CiEntry) -> Yield<SecretValue> {
+    pub(super) fn value(&mut self, entry: &'a Entry) -> Yield<SecretValue> {
         self.open.clear();
         self.left = MOST_BYTES;
         match self.entry(entry) {
             Ok(value) => Yield::Value(SecretValue::new(value)),
             Err(Obstacle::Opaque(reason)) => Yield::Opaque(reason),
-            Err(Obstacle::Circle) => entry.occurrence.yields.clone(),
+            Err(Obstacle::Circle) if self.unknown == Unknown::Elsewhere => {
+                Yield::Opaque(OpaqueReason::Reference)
+            }
+            Err(Obstacle::Circle) => entry.yields.clone(),
         }
     }
 
-    fn entry(&mut self, entry: &'a CiEntry) -> Result<Vec<u8>, Obstacle> {
-        let value = match &entry.occurrence.yields {
+    fn entry(&mut self, entry: &'a Entry) -> Result<Vec<u8>, Obstacle> {
+        let value = match &entry.yields {
             Yield::Value(value) => value.expose(),
             Yield::Opaque(reason) => return Err(Obstacle::Opaque(*reason)),
             Yield::Unset | Yield::Inherited => return Ok(Vec::new()),
@@ -71,7 +85,7 @@ impl<'a> Expander<'a> {
         if !entry.expands {
             return Ok(value.to_vec());
         }
-        self.open.push(&entry.occurrence.variable);
+        self.open.push(&entry.variable);
         let mut expanded = Vec::with_capacity(value.len());
         let mut rest = value;
         while let Some(dollar) = memchr::memchr(b'$', rest) {
@@ -96,12 +110,15 @@ impl<'a> Expander<'a> {
         }
         match self.visible.get(name).copied() {
             Some(entry) => self.entry(entry),
-            None if name.starts_with("CI_") || name.starts_with("GITLAB_") => {
-                Err(Obstacle::Opaque(OpaqueReason::Reference))
-            }
-            None => Ok(Vec::new()),
+            None if self.unknown == Unknown::Empty && !is_predefined(name) => Ok(Vec::new()),
+            None => Err(Obstacle::Opaque(OpaqueReason::Reference)),
         }
     }
+}
+
+/// Only the pipeline knows it.
+fn is_predefined(name: &str) -> bool {
+    name.starts_with("CI_") || name.starts_with("GITLAB_")
 }
 
 /// The name behind a `$`, and the bytes it takes; no name for `$$` and for a bare dollar.

@@ -1,67 +1,66 @@
 //! GitHub Actions variables and secrets.
 //!
 //! Variables have values, secrets never do. The lists do not name their level; only those of an
-//! organization have a visibility.
+//! organization have a visibility. The layer's scope says what else a list was made of.
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
-
-use super::CiEntry;
+use super::{
+    Row,
+    draft::{Draft, Entry},
+    expand::Unknown,
+    lists,
+};
 use crate::{
-    domain::reading::{Occurrence, OpaqueReason, Origin, Yield},
-    formats::{Refusal, json::Object},
+    domain::reading::{OpaqueReason, Yield},
+    formats::{Refusal, tree::Node},
 };
 
 const NO_NAME: &str = "a GitHub variable or secret without a `name`";
-const ORGANIZATION: &str = "organization";
-const REPOSITORY: &str = "repository";
 
-pub(super) fn fits(object: &Object<'_>) -> bool {
+/// The narrowest wins.
+const LEVELS: [&str; 3] = ["organization", "repository", "environment"];
+const ORGANIZATION: usize = 0;
+const REPOSITORY: usize = 1;
+const ENVIRONMENT: usize = 2;
+
+pub(super) fn fits(root: &Node) -> bool {
     let others = ["value", "updatedAt", "updated_at", "createdAt", "created_at", "visibility"];
-    object.has("name") && !object.has("key") && others.iter().any(|field| object.has(field))
-}
-
-pub(super) fn entry(object: &Object<'_>) -> Result<CiEntry, Refusal> {
-    let name = object.word("name").filter(|name| !name.is_empty());
-    let name = name.ok_or_else(|| Refusal::at(object.position_of("name"), NO_NAME))?;
-    let organization = object.word("visibility").is_some_and(|visibility| !visibility.is_empty());
-    let hidden = !object.has("value");
-    let (position, yields) = match object.text("value")? {
-        Some(text) => (text.position, Yield::Value(text.value)),
-        None if hidden => (object.position_of("name"), Yield::Opaque(OpaqueReason::WriteOnly)),
-        None => (object.position_of("value"), Yield::Opaque(OpaqueReason::Hidden)),
-    };
-    let mut occurrence = Occurrence::new(name, position, yields);
-    let scope = if organization { ORGANIZATION } else { REPOSITORY };
-    occurrence.origin = Origin::CiScope(scope.to_owned());
-    let time = object.word("updatedAt").or_else(|| object.word("updated_at"));
-    Ok(CiEntry {
-        occurrence,
-        updated_at: time.and_then(|time| time.parse().ok()).filter(is_set),
-        protected: false,
-        masked: hidden,
-        hidden,
-        expands: false,
+    lists::first(root, &LEVELS).is_some_and(|first| {
+        first.has("name")
+            && !first.has("key")
+            && !first.has("variables")
+            && others.iter().any(|field| first.has(field))
     })
 }
 
-/// The command prints the year 1 for a time that it was not given.
-fn is_set(time: &Timestamp) -> bool {
-    *time > Timestamp::UNIX_EPOCH
-}
-
-/// Of each name the last entry of the narrowest level.
-pub(super) fn winners(entries: &[CiEntry]) -> Vec<usize> {
-    let mut best: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
-    for (index, entry) in entries.iter().enumerate() {
-        let narrow = entry.occurrence.origin != Origin::CiScope(ORGANIZATION.to_owned());
-        let known = best.get(entry.occurrence.variable.as_str());
-        if known.is_none_or(|(most, _)| narrow >= *most) {
-            best.insert(&entry.occurrence.variable, (narrow, index));
+pub(super) fn read(root: &Node, scope: Option<&str>) -> Result<Vec<Row>, Refusal> {
+    let mut draft = Draft::default();
+    for list in lists::of(root, &LEVELS) {
+        for item in list.items {
+            draft.add(entry(item, list.level, scope)?);
         }
     }
-    let mut winners: Vec<usize> = best.into_values().map(|(_, index)| index).collect();
-    winners.sort_unstable();
-    winners
+    Ok(vec![draft.finish(Unknown::Empty)])
+}
+
+fn entry(item: &Node, level: Option<usize>, scope: Option<&str>) -> Result<Entry, Refusal> {
+    let name = lists::name(item, "name", NO_NAME)?;
+    let (position, yields) = if item.has("value") {
+        lists::value(item, "value", OpaqueReason::Hidden)?
+    } else {
+        let position = item.get("name").map_or(item.position, |name| name.position);
+        (position, Yield::Opaque(OpaqueReason::WriteOnly))
+    };
+    let named = LEVELS.iter().position(|level| Some(*level) == scope);
+    let level = level.unwrap_or_else(|| match (item.word("visibility"), named, scope) {
+        (Some(_), ..) => ORGANIZATION,
+        (None, Some(named), _) => named,
+        (None, None, Some(_)) => ENVIRONMENT,
+        (None, None, None) => REPOSITORY,
+    });
+    let label = match scope {
+        Some(scope) if level == ENVIRONMENT => scope,
+        _ => LEVELS.get(level).copied().unwrap_or_default(),
+    };
+    let updated_at = lists::time(item, &["updatedAt", "updated_at"]);
+    Ok(Entry::new(name, position, yields, level, label).updated(updated_at))
 }

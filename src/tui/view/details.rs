@@ -294,6 +294,7 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::ComposeDotenv => Some("the project's .env".to_owned()),
         Origin::ShellEnvironment => Some("this shell".to_owned()),
         Origin::CiScope(scope) => Some(format!("scope {scope}")),
+        Origin::CiReference(name) => Some(format!("takes {name}")),
         Origin::LaunchEnvironment => Some("launched with".to_owned()),
         Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
         Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
