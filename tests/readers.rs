@@ -26,7 +26,7 @@ fn texts(values: &Value, field: &str) -> Vec<String> {
 }
 
 fn codes(row: &Value) -> Vec<&str> {
-    row["diagnoses"].as_array().unwrap().iter().filter_map(Value::as_str).collect()
+    row["diagnoses"].as_array().expect("a list").iter().filter_map(Value::as_str).collect()
 }
 
 #[test]
