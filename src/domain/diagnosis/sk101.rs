@@ -33,7 +33,7 @@ fn of_files(scene: &Scene<'_>) -> impl Iterator<Item = Finding> {
                     "This shell exports `{variable}` with another key ({}) than {}; {reader} \
                      leaves an exported variable as it is, so a program started from here would \
                      ignore the file.",
-                    exported.mask,
+                    exported.told(),
                     name(row)
                 ),
                 rows: vec![index],
@@ -77,7 +77,7 @@ fn of_shell_rows(scene: &Scene<'_>) -> Vec<Finding> {
                 message: format!(
                     "This shell exports `{variable}` with another key ({}) than {}; dotenv \
                      loaders leave an exported variable as it is, so the file is ignored.",
-                    held.mask,
+                    held.told(),
                     name(file)
                 ),
                 rows: vec![index],

@@ -282,7 +282,7 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
 
 fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
     let value = match &occurrence.yields {
-        Yield::Value(key) => key.mask.clone(),
+        Yield::Value(key) => key.told(),
         Yield::Unset => "unset".into(),
         Yield::Inherited => "passed through from the environment".into(),
         Yield::Opaque(reason) => reason.text().into(),
