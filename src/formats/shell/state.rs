@@ -1,6 +1,6 @@
 //! What the commands of a file have done to the shell's variables so far.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::{
     domain::{
@@ -44,6 +44,33 @@ struct Variable {
     decided_by: Option<usize>,
 }
 
+/// The file that is read at this time.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    /// `None` for the layer's own file.
+    path: Option<String>,
+    line_starts: Vec<usize>,
+}
+
+impl Source {
+    /// A file of this text; a file that another one names has a path.
+    pub(super) fn new(text: &[u8], path: Option<String>) -> Self {
+        let breaks = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
+        Self { path, line_starts: std::iter::once(0).chain(breaks).collect() }
+    }
+
+    /// The place of a byte of the file.
+    pub(super) fn place(&self, at: usize) -> Place {
+        Place { path: self.path.clone(), position: Some(self.position(at)) }
+    }
+
+    /// Where a byte of the file stands.
+    pub(super) fn position(&self, at: usize) -> Position {
+        let line = self.line_starts.partition_point(|start| *start <= at);
+        Position { line: line as u32, column: (at - self.line_starts[line - 1] + 1) as u32 }
+    }
+}
+
 /// The variables, and the occurrences that made them.
 #[derive(Debug)]
 pub(super) struct State<'file> {
@@ -52,7 +79,7 @@ pub(super) struct State<'file> {
     /// How to undo what was done since the last complete command.
     journal: Vec<(String, Option<Variable>)>,
     contents: Contents,
-    line_starts: Vec<usize>,
+    file: Source,
     /// Of all values so far.
     bytes: usize,
     /// `set -a`.
@@ -62,13 +89,12 @@ pub(super) struct State<'file> {
 impl<'file> State<'file> {
     /// A shell that has just started.
     pub(super) fn new(text: &[u8], environment: &'file Environment, exports_all: bool) -> Self {
-        let breaks = memchr::memchr_iter(b'\n', text).map(|at| at + 1);
         Self {
             environment,
             variables: HashMap::new(),
             journal: Vec::new(),
             contents: Contents::default(),
-            line_starts: std::iter::once(0).chain(breaks).collect(),
+            file: Source::new(text, None),
             bytes: 0,
             exports_all,
         }
@@ -170,23 +196,32 @@ impl<'file> State<'file> {
 
     /// Something a person should know.
     pub(super) fn problem(&mut self, at: usize, text: &'static str) {
-        let place = Place::at(self.position(at));
+        let place = self.file.place(at);
         self.contents.problems.push(Problem { place, text });
     }
 
-    /// The commands so far are complete: the shell has run them.
-    pub(super) fn commit(&mut self) {
-        self.journal.clear();
+    /// Something a person should know about another file.
+    pub(super) fn problem_of(&mut self, path: String, text: &'static str) {
+        self.contents.problems.push(Problem { place: Place::file(path), text });
+    }
+
+    /// Goes over to another file; what comes back is the one before.
+    pub(super) fn turn_to(&mut self, file: Source) -> Source {
+        std::mem::replace(&mut self.file, file)
+    }
+
+    /// The commands so far are complete: the shell has run them. Those of a file that another one
+    /// reads may still be a part of a command there. What comes back is the mark of this place.
+    pub(super) fn commit(&mut self, is_outermost: bool) -> usize {
+        if is_outermost {
+            self.journal.clear();
+        }
+        self.journal.len()
     }
 
     /// How far the journal goes, for [`Self::roll_back_to`].
     pub(super) fn mark(&self) -> usize {
         self.journal.len()
-    }
-
-    /// The shell never ran the commands since the last commit.
-    pub(super) fn roll_back(&mut self) {
-        self.roll_back_to(0);
     }
 
     /// The commands since the mark left nothing behind.
@@ -215,13 +250,13 @@ impl<'file> State<'file> {
             let place = self.contents.occurrences[index].place.clone();
             self.contents.problems.push(Problem { place, text: NOT_EXPORTED });
         }
-        self.contents.problems.sort_by_key(|problem| problem.place.position);
-        self.contents
+        tidy(self.contents)
     }
 
     fn occur(&mut self, name: &str, at: usize, yields: Yield<SecretValue>) -> usize {
-        let position = self.position(at);
-        self.contents.occurrences.push(Occurrence::new(name, position, yields));
+        let mut occurrence = Occurrence::new(name, self.position(at), yields);
+        occurrence.place.path.clone_from(&self.file.path);
+        self.contents.occurrences.push(occurrence);
         self.contents.occurrences.len() - 1
     }
 
@@ -238,7 +273,27 @@ impl<'file> State<'file> {
 
     /// Where a byte of the file stands.
     pub(super) fn position(&self, at: usize) -> Position {
-        let line = self.line_starts.partition_point(|start| *start <= at);
-        Position { line: line as u32, column: (at - self.line_starts[line - 1] + 1) as u32 }
+        self.file.position(at)
     }
+}
+
+/// Problems in the order of their places, and no occurrence twice: a loop, or a file that is read
+/// twice, assigns at the same place again.
+pub(super) fn tidy(mut contents: Contents) -> Contents {
+    contents.problems.sort_by(|one, other| one.place.cmp(&other.place));
+    contents.problems.dedup();
+    let mut kept = HashMap::new();
+    for (index, occurrence) in contents.occurrences.iter().enumerate() {
+        let of_place = kept.entry((occurrence.variable.clone(), occurrence.place.clone()));
+        let of_place = of_place.or_insert(index);
+        if !contents.occurrences[*of_place].wins {
+            *of_place = index;
+        }
+    }
+    if kept.len() < contents.occurrences.len() {
+        let kept: HashSet<usize> = kept.into_values().collect();
+        let mut index = 0..;
+        contents.occurrences.retain(|_| index.next().is_some_and(|at| kept.contains(&at)));
+    }
+    contents
 }
