@@ -370,8 +370,8 @@ impl Scanner<'_, '_, '_> {
                 return Ok(Status::Success);
             }
             b"set" | b"setopt" | b"unsetopt" => {
-                if certainty == Certainty::Runs {
-                    self.set(name, &arguments);
+                if certainty <= Certainty::Maybe {
+                    self.set(name, &arguments, certainty);
                 }
                 return Ok(Status::Success);
             }
@@ -469,6 +469,11 @@ impl Scanner<'_, '_, '_> {
                         if how.keeps_back {
                             self.state.remove(&name, at, certainty, true);
                         } else if how.exports {
+                            if self.shell == Shell::Zsh && self.state.look_up(&name).is_none() {
+                                // In zsh it is then set, to nothing.
+                                let nothing = Known::Bytes(Vec::new());
+                                self.state.assign(&name, at, nothing, certainty, true);
+                            }
                             self.state.export(&name, at, certainty);
                         }
                     }
@@ -499,14 +504,14 @@ impl Scanner<'_, '_, '_> {
     }
 
     /// `set -a`, `set -o allexport` and zsh's `setopt allexport`.
-    fn set(&mut self, command: &[u8], arguments: &[Argument]) {
+    fn set(&mut self, command: &[u8], arguments: &[Argument], certainty: Certainty) {
         let mut named = None;
         for argument in arguments {
             let Argument::Word(word) = argument else { return };
             let option = word.literal().unwrap_or_default();
             if let Some(on) = named.take() {
                 if option == b"allexport" {
-                    self.state.exports_all = on;
+                    self.state.export_all(on, certainty);
                 }
                 continue;
             }
@@ -514,7 +519,7 @@ impl Scanner<'_, '_, '_> {
                 (b"set", [b'-' | b'+', b'-', ..] | []) => return,
                 (b"set", [sign @ (b'-' | b'+'), letters @ ..]) => {
                     if letters.contains(&b'a') {
-                        self.state.exports_all = *sign == b'-';
+                        self.state.export_all(*sign == b'-', certainty);
                     }
                     if letters.ends_with(b"o") {
                         named = Some(*sign == b'-');
@@ -528,7 +533,7 @@ impl Scanner<'_, '_, '_> {
                         .map(u8::to_ascii_lowercase)
                         .collect();
                     if plain == b"allexport" {
-                        self.state.exports_all = command == b"setopt";
+                        self.state.export_all(command == b"setopt", certainty);
                     }
                 }
             }

@@ -46,6 +46,8 @@ pub(super) enum Stop {
     Exits(usize),
     /// `${` that is no expansion.
     BadSubstitution(usize),
+    /// No file fits a pattern, for zsh.
+    NoFile(usize),
     /// The shell ended inside a file that this one reads.
     Ended(Position),
 }
@@ -199,6 +201,10 @@ impl Scanner<'_, '_, '_> {
                 }
                 Err(Stop::BadSubstitution(at)) => {
                     self.state.problem(at, "a bad substitution; the shell reads no further");
+                    return End::Reached;
+                }
+                Err(Stop::NoFile(at)) => {
+                    self.state.problem(at, "no file fits the pattern; zsh reads no further");
                     return End::Reached;
                 }
                 Err(Stop::Returns) => return End::Reached,

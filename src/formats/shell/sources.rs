@@ -320,8 +320,9 @@ impl Scanner<'_, '_, '_> {
             _ if !found.is_empty() || may_be_none => {
                 Some(found.into_iter().map(String::into_bytes).collect())
             }
-            // zsh gives the command up; the other shells keep the pattern as it stands.
-            Shell::Zsh => Some(Vec::new()),
+            // zsh gives the file up; the other shells keep the pattern as it stands.
+            Shell::Zsh if certainty == Certainty::Runs => return Err(Stop::NoFile(self.at)),
+            Shell::Zsh => None,
             _ => Some(vec![[folder.as_bytes(), pattern.as_bytes()].concat()]),
         })
     }

@@ -38,6 +38,8 @@ struct Variable {
     /// `None` when it is unset.
     value: Option<Known>,
     exported: bool,
+    /// Exported under a condition.
+    maybe_exported: bool,
     /// The occurrence that made the value.
     assigned_by: Option<usize>,
     /// The occurrence that decides what a process sees.
@@ -83,7 +85,9 @@ pub(super) struct State<'file> {
     /// Of all values so far.
     bytes: usize,
     /// `set -a`.
-    pub(super) exports_all: bool,
+    exports_all: bool,
+    /// `set -a` under a condition.
+    maybe_exports_all: bool,
 }
 
 impl<'file> State<'file> {
@@ -97,6 +101,7 @@ impl<'file> State<'file> {
             file: Source::new(text, None),
             bytes: 0,
             exports_all,
+            maybe_exports_all: false,
         }
     }
 
@@ -130,21 +135,36 @@ impl<'file> State<'file> {
         } else {
             Known::Opaque(OpaqueReason::Conditional)
         };
-        let yields = match &value {
-            Known::Bytes(bytes) => Yield::Value(SecretValue::new(bytes.clone())),
-            Known::Opaque(reason) => Yield::Opaque(*reason),
-        };
-        let occurrence = self.occur(name, at, yields);
         if certainty == Certainty::Lost {
+            self.occur(name, at, yields(&value));
             return self.problem(at, "assigned in a subshell; the value ends there");
         }
-        let exports_all = self.exports_all;
+        let exports = exports || self.exports_all;
+        let may_export = self.maybe_exports_all || (exports && certainty != Certainty::Runs);
+        let variable = self.change(name);
+        variable.exported |= exports && certainty == Certainty::Runs;
+        variable.maybe_exported |= may_export;
+        let (exported, maybe) = (variable.exported, variable.maybe_exported);
+        let seen = if maybe && !exported {
+            Yield::Opaque(OpaqueReason::Conditional)
+        } else {
+            yields(&value)
+        };
+        let occurrence = self.occur(name, at, seen);
         let variable = self.change(name);
         variable.value = Some(value);
         variable.assigned_by = Some(occurrence);
-        variable.exported |= exports || exports_all;
-        if variable.exported {
+        if exported || maybe {
             variable.decided_by = Some(occurrence);
+        }
+    }
+
+    /// `set -a` and `set +a`.
+    pub(super) fn export_all(&mut self, on: bool, certainty: Certainty) {
+        if certainty == Certainty::Runs {
+            (self.exports_all, self.maybe_exports_all) = (on, false);
+        } else {
+            self.maybe_exports_all |= on;
         }
     }
 
@@ -154,7 +174,10 @@ impl<'file> State<'file> {
             return;
         }
         if certainty == Certainty::Maybe {
-            if self.look_up(name).is_some() && !self.change(name).exported {
+            let is_set = self.look_up(name).is_some();
+            let variable = self.change(name);
+            variable.maybe_exported = true;
+            if is_set && !variable.exported {
                 let yields = Yield::Opaque(OpaqueReason::Conditional);
                 let occurrence = self.occur(name, at, yields);
                 self.change(name).decided_by = Some(occurrence);
@@ -164,6 +187,10 @@ impl<'file> State<'file> {
         let variable = self.change(name);
         variable.exported = true;
         variable.decided_by = variable.assigned_by.or(variable.decided_by);
+        if let (Some(assigned), Some(value)) = (variable.assigned_by, variable.value.clone()) {
+            // Until here it was exported under a condition, if at all.
+            self.contents.occurrences[assigned].yields = yields(&value);
+        }
     }
 
     /// `unset name`, or `export -n name` where `keeps_value`.
@@ -188,6 +215,7 @@ impl<'file> State<'file> {
             return;
         }
         variable.exported = false;
+        variable.maybe_exported = false;
         if !keeps_value {
             variable.value = None;
             variable.assigned_by = None;
@@ -241,7 +269,8 @@ impl<'file> State<'file> {
             if let Some(decisive) = variable.decided_by {
                 self.contents.occurrences[decisive].wins = true;
             }
-            if let Some(assigned) = variable.assigned_by.filter(|_| !variable.exported) {
+            let is_kept_back = !variable.exported && !variable.maybe_exported;
+            if let Some(assigned) = variable.assigned_by.filter(|_| is_kept_back) {
                 kept_back.push(assigned);
             }
         }
@@ -274,6 +303,13 @@ impl<'file> State<'file> {
     /// Where a byte of the file stands.
     pub(super) fn position(&self, at: usize) -> Position {
         self.file.position(at)
+    }
+}
+
+fn yields(value: &Known) -> Yield<SecretValue> {
+    match value {
+        Known::Bytes(bytes) => Yield::Value(SecretValue::new(bytes.clone())),
+        Known::Opaque(reason) => Yield::Opaque(*reason),
     }
 }
 

@@ -307,6 +307,9 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
             b"read" => self.read(arguments, certainty),
             b"source" | b"." => return self.source(at, arguments, certainty, is_fed),
             b"test" | b"[" => self.test(&name, arguments),
+            b"eval" if !arguments.is_empty() && arguments.iter().all(is_plain) => {
+                return self.simple(at, arguments, certainty, is_fed);
+            }
             b"eval" | b"bass" | b"fenv" | b"replay" => {
                 self.variables.problem(at, MADE);
                 self.status = Status::Unknown;
@@ -500,6 +503,12 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
 /// Letters, digits and `_`.
 pub(super) fn is_valid(name: &[u8]) -> bool {
     !name.is_empty() && name.iter().all(|byte| super::words::is_name(*byte))
+}
+
+/// It stays the same when it is read a second time.
+fn is_plain(word: &Word) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=+@,".contains(byte);
+    word.literal().is_some_and(|text| !text.is_empty() && text.iter().all(plain))
 }
 
 /// `NAME` of a word `NAME=…`.

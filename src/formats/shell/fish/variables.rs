@@ -21,6 +21,8 @@ pub(super) struct Variable {
     pub(super) exported: bool,
     /// Its elements are joined by colons, and values cut at them.
     pub(super) is_path: bool,
+    /// It was exported, and is no more.
+    is_taken_back: bool,
     assigned_by: Option<usize>,
 }
 
@@ -50,6 +52,7 @@ pub(super) struct Flags {
 #[derive(Debug)]
 pub(super) struct Variables<'caller> {
     environment: &'caller Environment,
+    /// The first is the shell's own, outside of every function.
     frames: Vec<Frame>,
     globals: HashMap<String, Variable>,
     universals: HashMap<String, Variable>,
@@ -63,7 +66,7 @@ impl<'caller> Variables<'caller> {
     pub(super) fn new(environment: &'caller Environment) -> Self {
         Self {
             environment,
-            frames: Vec::new(),
+            frames: vec![Frame { is_function: true, ..Frame::default() }],
             globals: HashMap::new(),
             universals: HashMap::new(),
             contents: Contents::default(),
@@ -111,9 +114,17 @@ impl<'caller> Variables<'caller> {
         function.map_or(Scope::Global, Scope::Local)
     }
 
+    /// The scope of new variables.
+    fn of_new(&self) -> Scope {
+        match self.of_function() {
+            Scope::Local(0) => Scope::Global,
+            scope => scope,
+        }
+    }
+
     /// The scope that `set` takes when none is named.
     pub(super) fn usual(&self, name: &str) -> Scope {
-        self.scope_of(name).unwrap_or_else(|| self.of_function())
+        self.scope_of(name).unwrap_or_else(|| self.of_new())
     }
 
     /// The innermost scope that has the variable.
@@ -166,7 +177,7 @@ impl<'caller> Variables<'caller> {
         } else {
             vec![Known::Bytes(value.to_vec())]
         };
-        Some(Variable { values: Some(values), exported: true, is_path, assigned_by: None })
+        Some(Variable { values: Some(values), exported: true, is_path, ..Variable::default() })
     }
 
     /// What `$name` gives: its elements, and whether they are joined by colons.
@@ -221,13 +232,17 @@ impl<'caller> Variables<'caller> {
             vec![Known::Opaque(OpaqueReason::Conditional)]
         };
         let joined = joined(&values, is_path);
+        let was_exported = variable.exported;
         variable.exported = match (flags.exported, certainty) {
             (Some(exported), Certainty::Runs) => exported,
             (Some(exported), _) => variable.exported || exported,
             (None, _) => variable.exported,
         };
         variable.values = Some(values);
-        let occurrence = self.occur(name, at, yields(joined));
+        let is_taken_back = was_exported && !variable.exported;
+        variable.is_taken_back = is_taken_back || (variable.is_taken_back && !variable.exported);
+        let seen = if variable.is_taken_back { Yield::Unset } else { yields(joined) };
+        let occurrence = self.occur(name, at, seen);
         self.entry(scope, name).assigned_by = Some(occurrence);
     }
 
@@ -262,7 +277,7 @@ impl<'caller> Variables<'caller> {
             for (name, variable) in variables {
                 let Some(index) = variable.assigned_by else { continue };
                 match &variable.values {
-                    Some(_) if variable.exported => {
+                    Some(_) if variable.exported || variable.is_taken_back => {
                         won.insert(name.clone(), index);
                     }
                     Some(_) => kept_back.push(index),
@@ -271,6 +286,21 @@ impl<'caller> Variables<'caller> {
                     }
                 }
             }
+        }
+        // A variable of `set -f` outside of functions hides both.
+        for (name, variable) in &self.frames[0].variables {
+            let Some(index) = variable.assigned_by.filter(|_| variable.values.is_some()) else {
+                continue;
+            };
+            if !variable.exported {
+                kept_back.push(index);
+                if won.contains_key(name) || self.environment.contains_key(name) {
+                    self.contents.occurrences[index].yields = Yield::Unset;
+                } else {
+                    continue;
+                }
+            }
+            won.insert(name.clone(), index);
         }
         for index in won.values() {
             self.contents.occurrences[*index].wins = true;
