@@ -469,8 +469,8 @@ impl Scanner<'_, '_, '_> {
                         if how.keeps_back {
                             self.state.remove(&name, at, certainty, true);
                         } else if how.exports {
-                            if self.shell == Shell::Zsh && self.state.look_up(&name).is_none() {
-                                // In zsh it is then set, to nothing.
+                            if self.shell == Shell::Zsh && self.state.awaits_value(&name) {
+                                // In zsh a second time sets it, to nothing.
                                 let nothing = Known::Bytes(Vec::new());
                                 self.state.assign(&name, at, nothing, certainty, true);
                             }

@@ -168,6 +168,13 @@ impl<'file> State<'file> {
         }
     }
 
+    /// It is exported and has no value yet.
+    pub(super) fn awaits_value(&self, name: &str) -> bool {
+        self.variables
+            .get(name)
+            .is_some_and(|variable| variable.exported && variable.value.is_none())
+    }
+
     /// `export name`, without a value.
     pub(super) fn export(&mut self, name: &str, at: usize, certainty: Certainty) {
         if certainty > Certainty::Maybe {

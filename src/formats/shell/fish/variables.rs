@@ -295,7 +295,12 @@ impl<'caller> Variables<'caller> {
             if !variable.exported {
                 kept_back.push(index);
                 if won.contains_key(name) || self.environment.contains_key(name) {
-                    self.contents.occurrences[index].yields = Yield::Unset;
+                    let open = matches!(variable.values.as_deref(), Some([Known::Opaque(_)]));
+                    self.contents.occurrences[index].yields = if open {
+                        Yield::Opaque(OpaqueReason::Conditional)
+                    } else {
+                        Yield::Unset
+                    };
                 } else {
                     continue;
                 }
