@@ -63,10 +63,10 @@ impl Files for Disk {
 /// What we say: `Some(None)` is no value, and names that are left open are missing.
 fn ours(shell: Shell, script: &str, environment: &Environment) -> Seen {
     let request = Request { path: script, shell, environment };
-    let contents = match read(&request, &mut Disk) {
-        Ok(followed) => followed.contents,
+    let (contents, elsewhere) = match read(&request, &mut Disk) {
+        Ok(followed) => (followed.contents, followed.elsewhere),
         // fish runs nothing of the file.
-        Err(Failure::Refused(_)) => stalekey::formats::Contents::default(),
+        Err(Failure::Refused(_)) => (stalekey::formats::Contents::default(), false),
         Err(failure) => panic!("{failure:?}"),
     };
     let mut seen = Seen::new();
@@ -79,6 +79,7 @@ fn ours(shell: Shell, script: &str, environment: &Environment) -> Seen {
             Some(Yield::Value(value)) => Some(value.expose().to_vec()),
             Some(Yield::Opaque(_)) => continue,
             Some(_) => None,
+            None if elsewhere => continue,
             None => environment.get(name).map(|value| value.expose().to_vec()),
         };
         seen.insert(name, value);
@@ -142,7 +143,7 @@ fn posix(shell: &'static str) -> impl Strategy<Value = String> {
     let export =
         (name.clone(), value.clone()).prop_map(|(name, value)| format!("export {name}={value}"));
     let mut others = vec![
-        "true", "false", ":", "echo x", "set -a", "set +a", "# export K=comment", "! true",
+        "true", "false", ":", "echo x", "set -a", "set +a", "# export K=comment\n:", "! true",
         "cat <<E\nexport K=here\nE", "cat <<'E' <<-F\n$K `x\nE\n\texport K=tabs\n\tF",
         "export K=v 2>/dev/null", "( export K=lost )", "export K=piped | cat", "export A B",
         "test -f ~/a.sh && K=tested", "[ -s ~/missing.sh ] || A=absent", "[ -d ~/d ] && B=folder",

@@ -296,6 +296,10 @@ impl Scanner<'_, '_, '_> {
         let name = self.text(self.at, self.at + length);
         let start = self.at + length + sign;
         if self.words.text.get(start) == Some(&b'(') {
+            if self.shell == Shell::Bash {
+                let certainty = self.certainty();
+                self.state.make_array(&name, start, certainty);
+            }
             self.at = self.words.command_end(start + 1)?;
             return Ok(None);
         }

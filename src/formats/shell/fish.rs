@@ -113,3 +113,6 @@ pub(super) fn is_named(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     base_name(path) == UNIVERSAL || base_name(path) == "fish" || path.ends_with("fish/conf.d")
 }
+
+#[cfg(test)]
+mod tests;

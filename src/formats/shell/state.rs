@@ -40,6 +40,8 @@ struct Variable {
     exported: bool,
     /// Exported under a condition.
     maybe_exported: bool,
+    /// An array, which programs do not get; in bash it stays one until it is unset.
+    is_array: bool,
     /// The occurrence that made the value.
     assigned_by: Option<usize>,
     /// The occurrence that decides what a process sees.
@@ -145,7 +147,9 @@ impl<'file> State<'file> {
         variable.exported |= exports && certainty == Certainty::Runs;
         variable.maybe_exported |= may_export;
         let (exported, maybe) = (variable.exported, variable.maybe_exported);
-        let seen = if maybe && !exported {
+        let seen = if variable.is_array {
+            Yield::Unset
+        } else if maybe && !exported {
             Yield::Opaque(OpaqueReason::Conditional)
         } else {
             yields(&value)
@@ -156,6 +160,27 @@ impl<'file> State<'file> {
         variable.assigned_by = Some(occurrence);
         if exported || maybe {
             variable.decided_by = Some(occurrence);
+        }
+    }
+
+    /// `name=(…)` of bash: a variable that is exported, too, and that programs do not get.
+    pub(super) fn make_array(&mut self, name: &str, at: usize, certainty: Certainty) {
+        if certainty > Certainty::Maybe {
+            return;
+        }
+        self.assign(name, at, Known::Opaque(OpaqueReason::Dynamic), certainty, false);
+        let variable = self.change(name);
+        let seen = if certainty == Certainty::Runs {
+            variable.is_array = true;
+            Yield::Unset
+        } else {
+            // From here on it is an array, or it is none.
+            variable.maybe_exported |= variable.exported;
+            variable.exported = false;
+            Yield::Opaque(OpaqueReason::Conditional)
+        };
+        if let Some(assigned) = variable.assigned_by {
+            self.contents.occurrences[assigned].yields = seen;
         }
     }
 
@@ -194,7 +219,8 @@ impl<'file> State<'file> {
         let variable = self.change(name);
         variable.exported = true;
         variable.decided_by = variable.assigned_by.or(variable.decided_by);
-        if let (Some(assigned), Some(value)) = (variable.assigned_by, variable.value.clone()) {
+        let known = variable.value.clone().filter(|_| !variable.is_array);
+        if let (Some(assigned), Some(value)) = (variable.assigned_by, known) {
             // Until here it was exported under a condition, if at all.
             self.contents.occurrences[assigned].yields = yields(&value);
         }
@@ -218,11 +244,14 @@ impl<'file> State<'file> {
         let variable = self.change(name);
         variable.decided_by = Some(occurrence);
         if conditional {
+            variable.maybe_exported |= variable.exported;
+            variable.exported = false;
             variable.value = Some(Known::Opaque(OpaqueReason::Conditional));
             return;
         }
         variable.exported = false;
         variable.maybe_exported = false;
+        variable.is_array &= keeps_value;
         if !keeps_value {
             variable.value = None;
             variable.assigned_by = None;

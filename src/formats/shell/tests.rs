@@ -217,6 +217,11 @@ fn values_have_their_places(#[case] text: &str, #[case] line: u32, #[case] colum
 #[case("~/.profile", Shell::Posix)]
 #[case("/etc/environment", Shell::EnvironmentFile)]
 #[case("project/.envrc", Shell::Bash)]
+#[case("~/.config/fish/config.fish", Shell::Fish)]
+#[case("~/.config/fish/fish_variables", Shell::Fish)]
+#[case("~/.config/fish", Shell::Fish)]
+#[case("~/.config/environment.d", Shell::EnvironmentD)]
+#[case("/etc/environment.d/10-keys.conf", Shell::EnvironmentD)]
 fn names_suggest_the_reader(#[case] path: &str, #[case] shell: Shell) {
     assert_eq!(Shell::guess(path), shell);
     assert_eq!(Shell::from_name(shell.name()), Some(shell));

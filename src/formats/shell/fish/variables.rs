@@ -21,6 +21,9 @@ pub(super) struct Variable {
     pub(super) exported: bool,
     /// Its elements are joined by colons, and values cut at them.
     pub(super) is_path: bool,
+    /// Exported, or made a path, under a condition.
+    maybe_exported: bool,
+    maybe_path: bool,
     /// It was exported, and is no more.
     is_taken_back: bool,
     assigned_by: Option<usize>,
@@ -222,7 +225,13 @@ impl<'caller> Variables<'caller> {
         self.bytes += values.iter().map(length).sum::<usize>() + values.len();
         let is_too_much = self.bytes > MOST_VALUE_BYTES;
         let variable = self.entry(scope, name);
-        variable.is_path = flags.is_path.unwrap_or(variable.is_path);
+        match flags.is_path {
+            Some(is_path) if certainty == Certainty::Runs => {
+                (variable.is_path, variable.maybe_path) = (is_path, false);
+            }
+            Some(is_path) => variable.maybe_path |= is_path != variable.is_path,
+            None => {}
+        }
         let is_path = variable.is_path;
         let values = if is_too_much {
             vec![Known::Opaque(OpaqueReason::Dynamic)]
@@ -233,15 +242,27 @@ impl<'caller> Variables<'caller> {
         };
         let joined = joined(&values, is_path);
         let was_exported = variable.exported;
-        variable.exported = match (flags.exported, certainty) {
-            (Some(exported), Certainty::Runs) => exported,
-            (Some(exported), _) => variable.exported || exported,
-            (None, _) => variable.exported,
-        };
+        match (flags.exported, certainty) {
+            (Some(exported), Certainty::Runs) => {
+                (variable.exported, variable.maybe_exported) = (exported, false);
+            }
+            (Some(exported), _) if exported != variable.exported => {
+                (variable.exported, variable.maybe_exported) = (false, true);
+            }
+            _ => {}
+        }
         variable.values = Some(values);
-        let is_taken_back = was_exported && !variable.exported;
-        variable.is_taken_back = is_taken_back || (variable.is_taken_back && !variable.exported);
-        let seen = if variable.is_taken_back { Yield::Unset } else { yields(joined) };
+        let exported = variable.exported || variable.maybe_exported;
+        variable.is_taken_back = !exported && (was_exported || variable.is_taken_back);
+        let is_open = variable.maybe_exported
+            || (variable.maybe_path && variable.values.as_ref().is_some_and(|all| all.len() > 1));
+        let seen = if variable.is_taken_back {
+            Yield::Unset
+        } else if is_open {
+            Yield::Opaque(OpaqueReason::Conditional)
+        } else {
+            yields(joined)
+        };
         let occurrence = self.occur(name, at, seen);
         self.entry(scope, name).assigned_by = Some(occurrence);
     }
@@ -257,6 +278,8 @@ impl<'caller> Variables<'caller> {
         let occurrence = self.occur(name, at, yields);
         let variable = self.entry(scope, name);
         variable.values = conditional.then(|| vec![Known::Opaque(OpaqueReason::Conditional)]);
+        variable.maybe_exported = conditional && (variable.exported || variable.maybe_exported);
+        variable.exported = false;
         variable.assigned_by = Some(occurrence);
     }
 
@@ -277,7 +300,11 @@ impl<'caller> Variables<'caller> {
             for (name, variable) in variables {
                 let Some(index) = variable.assigned_by else { continue };
                 match &variable.values {
-                    Some(_) if variable.exported || variable.is_taken_back => {
+                    Some(_)
+                        if variable.exported
+                            || variable.maybe_exported
+                            || variable.is_taken_back =>
+                    {
                         won.insert(name.clone(), index);
                     }
                     Some(_) => kept_back.push(index),
@@ -292,7 +319,7 @@ impl<'caller> Variables<'caller> {
             let Some(index) = variable.assigned_by.filter(|_| variable.values.is_some()) else {
                 continue;
             };
-            if !variable.exported {
+            if !variable.exported && !variable.maybe_exported {
                 kept_back.push(index);
                 if won.contains_key(name) || self.environment.contains_key(name) {
                     let open = matches!(variable.values.as_deref(), Some([Known::Opaque(_)]));
