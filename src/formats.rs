@@ -18,6 +18,7 @@ pub mod export;
 pub mod files;
 mod json;
 pub mod kubernetes;
+mod pattern;
 pub mod shell;
 pub mod systemd;
 pub mod template;

@@ -106,7 +106,7 @@ pub fn read(
         }
         LayerSpec::Shell => shell::read(surroundings),
         LayerSpec::ShellFile { path, shell } => {
-            shell_file::read(path, shell.as_deref(), surroundings)
+            shell_file::read(path, shell.as_deref(), credentials, surroundings)
         }
         LayerSpec::Compose { files, folder, service, profiles, env_files } => {
             let request = Request {

@@ -53,6 +53,9 @@ traps! {
     ShellShadowsFile "stale-shell-shadows-file" "this shell defines the name with another value, and the reader lets it win";
     FileShadowsShell "file-shadows-shell" "this shell defines the name with another value, and the reader lets the file win";
     NotExported "not-exported" "assigned without `export`: programs do not get it";
+    WrongStartupFile "wrong-startup-file" "a login bash reads another file instead of this one";
+    InteractiveOnly "interactive-only" "a guard above it leaves the file: not every shell comes this far";
+    FishUniversal "fish-universal" "a universal variable of fish: it stays when config.fish changes";
     DynamicValue "dynamic-value" "a command or another tool makes the value; nothing is run to learn it";
     ExecutesCommands "executes-commands" "the reader runs a command while it reads the file";
     YamlRetyped "yaml-retyped" "YAML takes the plain scalar for a number, a boolean or nothing";

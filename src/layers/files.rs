@@ -16,6 +16,7 @@ use crate::{
         reading::{Evidence, Unreadable, UnreadableKind},
     },
     formats::files::{Entry, Files, Missed},
+    inventory::trust,
 };
 
 /// Most entries of a folder that are looked at.
@@ -33,14 +34,31 @@ impl<'a> Opener<'a> {
         let evidence = Evidence { reader: Some(reader.to_owned()), ..Evidence::default() };
         Self { surroundings, cap, evidence }
     }
+
+    /// The file decides what the layer yields, read or not.
+    pub(super) fn note(&mut self, path: &str) {
+        let path = inert(path);
+        if !self.evidence.files.contains(&path) {
+            self.evidence.files.push(path);
+        }
+    }
+
+    fn may_read(&self, path: &str) -> Result<(), Missed> {
+        if trust::may_read(&self.surroundings.folder, path) {
+            return Ok(());
+        }
+        let detail = "it is outside the inventory's folder, and the inventory is not trusted";
+        Err(Missed::Unreadable(Unreadable::new(UnreadableKind::NoPermission, detail)))
+    }
 }
 
 impl Files for Opener<'_> {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed> {
+        self.may_read(path)?;
         let file = self.surroundings.file(path);
         match open(&file, self.cap) {
             Ok(opened) => {
-                self.evidence.files.push(inert(path));
+                self.note(path);
                 keep_newest(&mut self.evidence, &opened);
                 Ok(opened.bytes.to_vec())
             }
@@ -51,6 +69,7 @@ impl Files for Opener<'_> {
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
+        self.may_read(path)?;
         let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
         let mut entries = Vec::new();
         for entry in folder {

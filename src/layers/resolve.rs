@@ -16,7 +16,7 @@ use crate::{
         secret::SecretValue,
         trap::{Trap, Trapped, of_value},
     },
-    formats::{Contents, shell::NOT_EXPORTED},
+    formats::{Contents, shell::{LEAVES, NOT_EXPORTED}},
     inventory::Layer,
     layers::{companion, near_miss::near_misses},
 };
@@ -304,7 +304,23 @@ fn traps(
         found.traps.iter().filter(|(variable, _)| is_about(variable)).map(|(_, trap)| trap.clone()),
     );
     traps.extend(not_exported(reading));
+    traps.extend(below_a_guard(reading));
     traps
+}
+
+/// A value below a command that leaves its file under a condition.
+fn below_a_guard(reading: &Reading<SecretValue>) -> Option<Trapped> {
+    let winner = reading.occurrences.iter().find(|occurrence| {
+        occurrence.wins && Some(&occurrence.variable) == reading.variable.as_ref()
+    })?;
+    let is_above = |place: &Place| {
+        place.path == winner.place.path && place.position < winner.place.position
+    };
+    let guard = reading
+        .problems
+        .iter()
+        .find(|problem| problem.text == LEAVES && is_above(&problem.place))?;
+    Some(Trapped { trap: Trap::InteractiveOnly, place: guard.place.clone() })
 }
 
 /// Assignments of a shell file that no program gets.

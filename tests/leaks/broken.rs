@@ -35,6 +35,8 @@ const FILES: &[(&str, &str)] = &[
     ("shell-file", "source {}; export {}; unset {}\nOPENAI_API_KEY=$(cat {})\n"),
     ("shell-file", "case {} in {}) export OPENAI_API_KEY={};;\n"),
     ("shell-file", "cat <<{}\nOPENAI_API_KEY={}\n"),
+    ("shell-file", "set -gx OPENAI_API_KEY '{}\n"),
+    ("shell-file", "set -gx OPENAI_API_KEY={}\nsource {}; set -e {}\n"),
     ("compose", "services: {}\n"),
     ("compose", "services:\n  api: {}\n"),
     ("compose", "services:\n  api:\n    image: x\n    environment: {}\n"),
@@ -101,7 +103,7 @@ fn broken_files_are_told_by_place_alone() {
     for (kind, template) in FILES {
         let readers: &[&str] = match *kind {
             "dotenv" => &["python-dotenv", "node-dotenv", "compose", "docker-run", "sh"],
-            "shell-file" => &["bash", "zsh", "environment"],
+            "shell-file" => &["bash", "zsh", "fish", "environment.d", "environment"],
             "ci" => &["gitlab", "github", ""],
             _ => &[""],
         };

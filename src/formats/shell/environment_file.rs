@@ -39,7 +39,7 @@ pub(super) fn read(bytes: &[u8]) -> Contents {
             record(&mut state, &line);
         }
         start = line.next;
-        state.commit();
+        state.commit(true);
     }
     state.finish()
 }
