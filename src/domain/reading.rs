@@ -53,6 +53,8 @@ pub enum Origin {
     ComposeEnvFile,
     /// The compose project's `.env`, used for interpolation.
     ComposeDotenv,
+    /// A `secrets:` or `configs:` entry of a compose service: a file in its containers.
+    ComposeMount(String),
     /// The environment of this shell (interpolation, pass-through).
     ShellEnvironment,
     /// A scope of a CI platform.

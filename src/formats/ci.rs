@@ -32,6 +32,9 @@ use crate::{
     },
 };
 
+pub use gitlab::{PROTECTED, UNSCOPED};
+pub use gitlab_pipeline::LOSES;
+
 mod azure;
 mod bitbucket;
 mod buildkite_pipeline;

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Surroundings,
-    open::{self, Failure},
-    read_files::ReadFile,
+    Surroundings, open,
+    read_files::{FileSet, ReadFile},
     resolve::{Absence, Found, Other},
 };
 use crate::{
@@ -63,17 +62,17 @@ pub(super) fn read(
         .map(|(number, candidate)| Other {
             reader: candidate.dialect.name(),
             because: inert(&candidate.because),
-            contents: combine(&read, number, candidate.dialect),
+            contents: combine(files, &read, number, candidate.dialect),
         })
         .collect();
     vec![Found {
         place: files.first().map(|path| Place::file(inert(path))),
         evidence,
-        traps: traps(&read),
+        traps: traps(files, &read),
         others,
         shell: shell(credentials, surroundings, reader),
         process_wins: reader.process_wins() != ProcessWins::Never,
-        ..Found::of(combine(&read, 0, reader))
+        ..Found::of(combine(files, &read, 0, reader))
     }]
 }
 
@@ -83,63 +82,64 @@ fn inferred(files: &[String], surroundings: &Surroundings) -> Vec<Candidate> {
     })
 }
 
-/// The files that exist, with the paths that the inventory calls them by. A missing file among
-/// several is skipped, as every framework does; when all are missing the layer is.
-fn read_files<'a>(
-    paths: &'a [String],
+/// The files in their order. A missing file among several is skipped, as every framework does; when
+/// all are missing the layer is.
+fn read_files(
+    paths: &[String],
     readers: &[Dialect],
     surroundings: &Surroundings,
     evidence: &mut Evidence,
-) -> Result<Vec<(&'a str, Arc<ReadFile>)>, Absence> {
-    let mut read = Vec::with_capacity(paths.len());
-    for path in paths {
-        let file = surroundings.files.read(
-            &surroundings.file(path),
-            readers,
-            &surroundings.shell,
-            surroundings.pass,
-        );
-        match file {
-            Ok(file) => {
-                evidence.modified_at = evidence.modified_at.max(file.modified_at);
-                evidence.changed_at = evidence.changed_at.max(file.changed_at);
-                read.push((path.as_str(), file));
-            }
-            Err(Failure::Absent) => {}
-            Err(Failure::Unreadable(why)) => {
-                return Err(Absence::Unreadable(why.at(Place::file(inert(path)))));
-            }
-        }
+) -> Result<FileSet, Absence> {
+    let files: Vec<_> = paths.iter().map(|path| surroundings.file(path)).collect();
+    let read = surroundings.files.read(&files, readers, &surroundings.shell, surroundings.pass);
+    let read = read.map_err(|(number, why)| {
+        let place = paths.get(number).map(|path| Place::file(inert(path)));
+        Absence::Unreadable(Unreadable { place, ..why })
+    })?;
+    for file in read.iter().flatten() {
+        evidence.modified_at = evidence.modified_at.max(file.modified_at);
+        evidence.changed_at = evidence.changed_at.max(file.changed_at);
     }
-    if read.is_empty() { Err(Absence::Missing(MissingReason::FileAbsent)) } else { Ok(read) }
+    if read.iter().all(Option::is_none) {
+        return Err(Absence::Missing(MissingReason::FileAbsent));
+    }
+    Ok(read)
+}
+
+/// The files that exist, with the paths that the inventory calls them by.
+fn present<'a>(
+    paths: &'a [String],
+    read: &'a [Option<ReadFile>],
+) -> impl Iterator<Item = (&'a String, &'a ReadFile)> {
+    paths.iter().zip(read).filter_map(|(path, file)| Some((path, file.as_ref()?)))
 }
 
 /// What all the files together give reader `number`.
 fn combine(
-    read: &[(&str, Arc<ReadFile>)],
+    paths: &[String],
+    read: &[Option<ReadFile>],
     number: usize,
     reader: Dialect,
 ) -> Result<Arc<Contents>, Absence> {
-    let of = |(path, file): &(&str, Arc<ReadFile>)| {
-        file.by_reader[number].clone().map_err(|refusal| refused(path, reader.name(), &refusal))
-    };
-    if let [only] = read {
-        return of(only);
+    let mut merged = Contents::default();
+    for (path, file) in present(paths, read) {
+        let contents = file.by_reader[number]
+            .clone()
+            .map_err(|refusal| refused(path, reader.name(), &refusal))?;
+        if read.len() == 1 {
+            return Ok(contents);
+        }
+        let mut contents = in_file(Contents::clone(&contents), path);
+        merged.occurrences.append(&mut contents.occurrences);
+        merged.problems.append(&mut contents.problems);
+        merged.other_names.append(&mut contents.other_names);
     }
-    let mut merged: Option<Contents> = None;
-    for file in read {
-        let contents = in_file(Contents::clone(&*of(file)?), file.0);
-        merged = Some(match merged {
-            None => contents,
-            Some(earlier) => merge(earlier, contents, reader.first_file_wins()),
-        });
-    }
-    Ok(Arc::new(merged.unwrap_or_default()))
+    Ok(Arc::new(merged))
 }
 
-fn traps(read: &[(&str, Arc<ReadFile>)]) -> Vec<(Option<String>, Trapped)> {
+fn traps(paths: &[String], read: &[Option<ReadFile>]) -> Vec<(Option<String>, Trapped)> {
     let mut traps = Vec::new();
-    for (path, file) in read {
+    for (path, file) in present(paths, read) {
         traps.extend(file.traps.iter().map(|found| {
             let place = Place::at(found.position).in_file(inert(path));
             (found.variable.clone(), Trapped { trap: found.trap, place })
@@ -187,30 +187,17 @@ pub(super) fn refused(path: &str, reader: &str, refusal: &Refusal) -> Absence {
     Absence::Unreadable(Unreadable::new(UnreadableKind::Refused, detail).at(place))
 }
 
-/// Names the file at every occurrence and problem that does not name one.
+/// Names the file at every occurrence, problem and trap that does not name one.
 pub(super) fn in_file(mut contents: Contents, path: &str) -> Contents {
     let path = inert(path);
     let places = contents
         .occurrences
         .iter_mut()
         .map(|occurrence| &mut occurrence.place)
-        .chain(contents.problems.iter_mut().map(|problem| &mut problem.place));
+        .chain(contents.problems.iter_mut().map(|problem| &mut problem.place))
+        .chain(contents.traps.iter_mut().map(|(_, trapped)| &mut trapped.place));
     for place in places {
         place.path.get_or_insert_with(|| path.clone());
     }
     contents
-}
-
-fn merge(mut earlier: Contents, mut later: Contents, first_wins: bool) -> Contents {
-    let (winners, losers) =
-        if first_wins { (&earlier, &mut later) } else { (&later, &mut earlier) };
-    for occurrence in &mut losers.occurrences {
-        if winners.winner(&occurrence.variable).is_some() {
-            occurrence.wins = false;
-        }
-    }
-    earlier.occurrences.append(&mut later.occurrences);
-    earlier.problems.append(&mut later.problems);
-    earlier.other_names.append(&mut later.other_names);
-    earlier
 }

@@ -399,6 +399,7 @@ impl OccurrenceReport {
                 Origin::ComposeEnvironment => "compose_environment",
                 Origin::ComposeEnvFile => "compose_env_file",
                 Origin::ComposeDotenv => "compose_dotenv",
+                Origin::ComposeMount(_) => "compose_mount",
                 Origin::ShellEnvironment => "shell_environment",
                 Origin::CiScope(_) => "ci_scope",
                 Origin::CiReference(_) => "ci_reference",

@@ -18,7 +18,8 @@ use crate::{
     formats::{Refusal, yaml::Node},
 };
 
-const LOSES: &str =
+/// The trap `wrong-precedence-belief`.
+pub const LOSES: &str =
     "a variable of the project, its groups or the instance with this name wins over this one";
 const NO_VARIABLE: &str = "GitLab refuses a variable that is a switch, a fraction, a date, a list \
     or nothing; put quotes around it";
@@ -245,7 +246,8 @@ fn variable(name: &str, node: &Node, level: usize, scope: &str) -> Result<Entry,
         Given::Nothing if described => SecretValue::new(""),
         Given::Nothing | Given::Refused => return Err(refuse(value.position, NO_VARIABLE)),
     };
-    let mut entry = Entry::new(name, value.position, Yield::Value(text), level, scope);
+    let mut entry = Entry::new(name, value.position, Yield::Value(text.clone()), level, scope)
+        .written(value, &text);
     entry.expands = expands;
     Ok(entry)
 }
