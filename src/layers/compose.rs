@@ -17,7 +17,7 @@ use crate::{
         inert::inert,
         layer::Instance,
         place::Place,
-        reading::{Evidence, MissingReason, Problem, Unreadable, UnreadableKind},
+        reading::{Evidence, Looked, MissingReason, Problem, Unreadable, UnreadableKind},
     },
     formats::{
         Contents,
@@ -30,6 +30,7 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
     let resolved = compose::resolve(request, &surroundings.shell, &mut files);
     let gone = |path: &str| files.absent.contains(path) && is_named(request, path);
     let mut evidence = files.evidence.clone();
+    evidence.looked.extend(files.absent.iter().cloned().map(Looked::File));
     evidence.reader = Some("compose".to_owned());
     let place = request.files.first().map(|path| Place::file(inert(path)));
     let instance = request.service.clone().map(|service| Instance::Service(inert(&service)));

@@ -1,9 +1,11 @@
 //! A `.env`-style file, or several in a framework's order, by the reader of its consumer.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{
-    Surroundings, open,
+    Surroundings,
+    beside::{levels, workflows},
+    open,
     read_files::{FileSet, ReadFile},
     resolve::{Absence, Found, Other},
 };
@@ -12,7 +14,9 @@ use crate::{
         credential::CredentialFacts,
         inert::inert,
         place::Place,
-        reading::{Evidence, MissingReason, Occurrence, Origin, Unreadable, UnreadableKind, Yield},
+        reading::{
+            Evidence, Looked, MissingReason, Occurrence, Origin, Unreadable, UnreadableKind, Yield,
+        },
         trap::Trapped,
     },
     formats::{
@@ -44,6 +48,11 @@ pub(super) fn read(
         files: files.iter().map(|path| inert(path)).collect(),
         ..Evidence::default()
     };
+    if dialect.is_none()
+        && let Some(first) = files.first()
+    {
+        evidence.looked = looked(&surroundings.file(first), &surroundings.folder);
+    }
     let mut readers: Vec<Dialect> = candidates.iter().map(|candidate| candidate.dialect).collect();
     if readers.is_empty() {
         readers.push(reader);
@@ -74,6 +83,17 @@ pub(super) fn read(
         process_wins: reader.process_wins() != ProcessWins::Never,
         ..Found::of(combine(files, &read, 0, reader))
     }]
+}
+
+/// Where the inference of the reader looks.
+fn looked(file: &Path, top: &Path) -> Vec<Looked> {
+    let text = |path: &Path| path.to_str().map(str::to_owned);
+    let mut looked = Vec::new();
+    for level in levels(file, top) {
+        looked.extend(text(level).map(Looked::Manifests));
+        looked.extend(text(&workflows(level)).map(Looked::Folder));
+    }
+    looked
 }
 
 fn inferred(files: &[String], surroundings: &Surroundings) -> Vec<Candidate> {

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     domain::{
         inert::inert,
-        reading::{Evidence, Unreadable, UnreadableKind},
+        reading::{Evidence, Looked, Unreadable, UnreadableKind},
     },
     formats::files::{Entry, Files, Missed},
 };
@@ -44,13 +44,17 @@ impl Files for Opener<'_> {
                 keep_newest(&mut self.evidence, &opened);
                 Ok(opened.bytes.to_vec())
             }
-            Err(Failure::Absent) => Err(Missed::Absent),
+            Err(Failure::Absent) => {
+                self.evidence.looked.push(Looked::File(path.to_owned()));
+                Err(Missed::Absent)
+            }
             Err(Failure::Unreadable(_)) if is_null(&file) => Err(Missed::Null),
             Err(Failure::Unreadable(why)) => Err(Missed::Unreadable(why)),
         }
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
+        self.evidence.looked.push(Looked::Folder(path.to_owned()));
         let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
         let mut entries = Vec::new();
         for entry in folder {
