@@ -71,9 +71,11 @@ impl Contents {
 
 /// What a problem's sentence is called in the catalogue of traps, where it is one.
 ///
-/// A trap is about the variable at the problem's line; where `true` stands, about all of the file.
+/// A trap is about the variable at the problem's line; where `true` stands, about all of the file,
+/// or about what stands below it there.
 pub fn trap_of(problem: &str) -> Option<(Trap, bool)> {
-    const TRAPS: [(&str, Trap, bool); 11] = [
+    const TRAPS: [(&str, Trap, bool); 12] = [
+        (shell::GUARD, Trap::InteractiveOnly, true),
         (shell::NOT_EXPORTED, Trap::NotExported, false),
         (kubernetes::ENCODED_AGAIN, Trap::Base64Layer, false),
         (kubernetes::ENCODED_BREAK, Trap::Base64Layer, false),

@@ -15,6 +15,9 @@ mod words;
 
 pub(in crate::formats) use scanner::{End, Scan, scan};
 
+/// The problem of a file that ends early for some shells: the trap `interactive-only`.
+pub const GUARD: &str = "leaves the file under a condition; not every shell reads what is below";
+
 /// The problem of a variable that programs do not get.
 pub const NOT_EXPORTED: &str = "assigned but not exported";
 

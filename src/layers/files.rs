@@ -8,15 +8,34 @@ use std::{
 use super::{
     Surroundings,
     dotenv::keep_newest,
-    open::{Failure, open},
+    open::{Failure, Opened, open},
+    resolve::Absence,
 };
 use crate::{
     domain::{
         inert::inert,
-        reading::{Evidence, Looked, Unreadable, UnreadableKind},
+        place::Place,
+        reading::{Evidence, Looked, MissingReason, Unreadable, UnreadableKind},
     },
     formats::files::{Entry, Files, Missed},
 };
+
+/// Opens a file that the inventory names, and remembers when it changed.
+pub(super) fn open_named(
+    path: &str,
+    cap: usize,
+    surroundings: &Surroundings,
+    evidence: &mut Evidence,
+) -> Result<Opened, Absence> {
+    match open(&surroundings.file(path), cap) {
+        Ok(opened) => {
+            keep_newest(evidence, &opened);
+            Ok(opened)
+        }
+        Err(Failure::Absent) => Err(Absence::Missing(MissingReason::FileAbsent)),
+        Err(Failure::Unreadable(why)) => Err(Absence::Unreadable(why.at(Place::file(inert(path))))),
+    }
+}
 
 /// Most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 10_000;

@@ -324,7 +324,17 @@ fn told(reading: &Reading<SecretValue>) -> impl Iterator<Item = Trapped> + '_ {
         let (trap, of_file) = trap_of(problem.text)?;
         let at = line(&problem.place);
         let is_own = || reading.occurrences.iter().any(|occurrence| line(&occurrence.place) == at);
-        (of_file || is_own()).then(|| Trapped { trap, place: problem.place.clone() })
+        let is_below = || {
+            reading.occurrences.iter().any(|occurrence| {
+                let (path, line) = line(&occurrence.place);
+                path == at.0 && line > at.1
+            })
+        };
+        let applies = match (trap, of_file) {
+            (Trap::InteractiveOnly, _) => is_below(),
+            (_, of_file) => of_file || is_own(),
+        };
+        applies.then(|| Trapped { trap, place: problem.place.clone() })
     })
 }
 

@@ -1,13 +1,8 @@
 //! A file that a shell or a login reads: read, never executed (SECURITY R4).
 
-use super::{
-    Surroundings,
-    dotenv::{in_file, keep_newest},
-    open::{Failure, LINES_CAP, open},
-    resolve::{Absence, Found},
-};
+use super::{Surroundings, dotenv::in_file, files::open_named, open::LINES_CAP, resolve::Found};
 use crate::{
-    domain::{inert::inert, place::Place, reading::Evidence, reading::MissingReason},
+    domain::{inert::inert, place::Place, reading::Evidence},
     formats::shell::{Shell, parse},
 };
 
@@ -19,13 +14,7 @@ pub(super) fn read(path: &str, shell: Option<&str>, surroundings: &Surroundings)
         files: vec![inert(path)],
         ..Evidence::default()
     };
-    let contents = match open(&surroundings.file(path), LINES_CAP) {
-        Ok(opened) => {
-            keep_newest(&mut evidence, &opened);
-            Ok(in_file(parse(shell, &opened.bytes, &surroundings.shell), path))
-        }
-        Err(Failure::Absent) => Err(Absence::Missing(MissingReason::FileAbsent)),
-        Err(Failure::Unreadable(why)) => Err(Absence::Unreadable(why.at(place.clone()))),
-    };
+    let contents = open_named(path, LINES_CAP, surroundings, &mut evidence)
+        .map(|opened| in_file(parse(shell, &opened.bytes, &surroundings.shell), path));
     vec![Found { place: Some(place), evidence, ..Found::configured(contents) }]
 }

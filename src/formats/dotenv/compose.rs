@@ -10,7 +10,7 @@ use crate::{
     formats::{
         Contents, Environment, Refusal,
         dotenv::{
-            characters::{first, leading, through_json, trim_end},
+            characters::{first, leading, statement_start, through_json, trim_end},
             collector::{Above, Collector},
             compose_template,
             source::{Decoding, Invalid, Returns, Source},
@@ -62,17 +62,6 @@ pub(super) fn read_behind_for_interpolation(
             && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
     });
     Ok(contents)
-}
-
-/// The first byte of the next statement, behind white space and comments.
-fn statement_start(text: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += leading(&text[at..], char::is_whitespace);
-        match text.get(at)? {
-            b'#' => at += memchr::memchr(b'\n', &text[at..])?,
-            _ => return Some(at),
-        }
-    }
 }
 
 /// Reads one statement and says where the next one may start.

@@ -83,6 +83,11 @@ const fn sight(dialect: Dialect) -> Sight {
     }
 }
 
+/// References in one file find what the others define.
+pub(super) const fn sees_others(dialect: Dialect) -> bool {
+    !matches!(sight(dialect), Sight::Alone | Sight::First)
+}
+
 impl Dialect {
     /// Of several files the first that defines a variable keeps it; the others let the last one
     /// win.

@@ -7,7 +7,10 @@ use crate::{
         secret::SecretValue,
         trap::{Trap, is_invisible},
     },
-    formats::{Contents, Environment, Refusal, dotenv::Dialect},
+    formats::{
+        Contents, Environment, Refusal,
+        dotenv::{Dialect, several::sees_others},
+    },
 };
 
 /// A trap of a variable; of the whole file where `variable` is `None`.
@@ -30,9 +33,10 @@ pub fn of_files(
     environment: &Environment,
     wanted: &[&str],
 ) -> Vec<Vec<Found>> {
+    let sees = sees_others(dialect);
     let is_known = |name: &str| {
         environment.contains_key(name)
-            || read.iter().flatten().any(|contents| contents.winner(name).is_some())
+            || sees && read.iter().flatten().any(|contents| contents.winner(name).is_some())
     };
     let of_file = |(bytes, read): (&&[u8], &Result<Contents, Refusal>)| match read {
         Ok(contents) => of_read(dialect, bytes, contents, &is_known, wanted),

@@ -3,7 +3,7 @@
 use crate::{
     domain::reading::OpaqueReason,
     formats::shell::{
-        Shell,
+        GUARD, Shell,
         scanner::{Block, Scanner, Status, Stop},
         state::{Certainty, Known},
         words::{Piece, Word, name_length},
@@ -364,8 +364,7 @@ impl Scanner<'_> {
             Certainty::Runs if name == b"return" => return Err(Stop::Returns),
             Certainty::Runs => return Err(Stop::Exits(at)),
             Certainty::Maybe => {
-                let text = "leaves the file under a condition; not every shell reads what is below";
-                self.state.problem(at, text);
+                self.state.problem(at, GUARD);
             }
             Certainty::Lost | Certainty::Never => {}
         }
