@@ -326,7 +326,8 @@ fn read(
                 }
             } else {
                 note(NO_FILE);
-                (Place::file(inert(path)), Yield::Unset)
+                // The path that is written may be a key that was pasted there.
+                (resource.place.clone(), Yield::Unset)
             }
         }
     };

@@ -417,7 +417,7 @@ fn mounted(project: &Project, service: &str, variable: &str) -> (String, String,
 #[case::file("file: ./keys/one.txt", "keys/one.txt:1:1 from-file", &["trailing-newline"])]
 #[case::environment("environment: SOURCE", "compose.yaml:7:18 from-dotenv", &[])]
 #[case::external("external: true", "compose.yaml:7:5 Opaque(Elsewhere)", &[])]
-#[case::absent("file: ./keys/none", "keys/none Unset", &[])]
+#[case::absent("file: ./keys/none", "compose.yaml:7:5 Unset", &[])]
 #[case::not_set("environment: NOTHING", "compose.yaml:7:18 Unset", &[])]
 fn a_secret_is_a_value_of_its_service(
     #[case] source: &str,
