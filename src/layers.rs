@@ -115,6 +115,7 @@ pub fn read(
                 env_files: env_files.clone(),
                 profiles: profiles.clone(),
                 service: service.clone(),
+                variables: variables_of(credentials),
             };
             compose::read(&request, surroundings)
         }
@@ -144,6 +145,12 @@ pub fn read(
         LayerSpec::Process { matching, min } => process::read(matching, *min, surroundings),
     };
     found.iter().flat_map(|found| resolve::readings(layer, credentials, found)).collect()
+}
+
+/// Every variable that may hold one of the credentials.
+fn variables_of(credentials: &[&CredentialFacts]) -> Vec<String> {
+    let variables = credentials.iter().flat_map(|credential| &credential.variables);
+    variables.cloned().collect()
 }
 
 /// Readings of a layer that was given up on.

@@ -26,15 +26,15 @@ fn shell_file(path: &str) -> String {
 }
 
 fn traps(row: &Value) -> Vec<&str> {
-    row["traps"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|trap| trap["trap"].as_str())
-        .collect()
+    row["traps"].as_array().into_iter().flatten().filter_map(|trap| trap["trap"].as_str()).collect()
 }
 
 fn place(row: &Value) -> String {
     let location = &row["location"];
-    format!("{}:{}:{}", location["path"].as_str().unwrap_or("-"), location["line"], location["column"])
+    format!(
+        "{}:{}:{}",
+        location["path"].as_str().unwrap_or("-"),
+        location["line"],
+        location["column"]
+    )
 }

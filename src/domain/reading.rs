@@ -53,6 +53,8 @@ pub enum Origin {
     ComposeEnvFile,
     /// The compose project's `.env`, used for interpolation.
     ComposeDotenv,
+    /// A `secrets:` or `configs:` entry of a compose service: a file in its containers.
+    ComposeMount(String),
     /// The environment of this shell (interpolation, pass-through).
     ShellEnvironment,
     /// A scope of a CI platform.
@@ -357,6 +359,20 @@ pub struct Evidence {
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// What else was looked at, and may change the reading when it comes into being or changes.
+    #[serde(skip)]
+    pub looked: Vec<Looked>,
+}
+
+/// A place that was looked at beside the files that were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// A file that does not exist.
+    File(String),
+    /// A folder, each entry of which counts.
+    Folder(String),
+    /// A folder in which files of some names tell who reads a `.env`.
+    Manifests(String),
 }
 
 impl Evidence {

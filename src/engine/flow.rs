@@ -22,7 +22,7 @@ use crate::{
         key::Key,
         layer::LayerFacts,
         outcome::{Outcome, ProbeResult},
-        reading::{Reading, Unreadable, UnreadableKind},
+        reading::{Looked, Reading, Unreadable, UnreadableKind},
         secret::SecretValue,
         snapshot::{Progress, RowIdentity},
     },
@@ -380,9 +380,19 @@ impl Flow {
     pub(super) fn watch_list(&self) -> WatchList {
         let mut list = WatchList::default();
         for (layer, readings) in &self.readings {
-            for file in readings.iter().flat_map(|reading| &reading.evidence.files) {
-                let folder = &self.setup.inventory.folder;
-                list.add(layers::absolute(folder, self.setup.home.as_deref(), file), *layer);
+            let folder = &self.setup.inventory.folder;
+            let path = |path: &str| layers::absolute(folder, self.setup.home.as_deref(), path);
+            for evidence in readings.iter().map(|reading| &reading.evidence) {
+                for file in &evidence.files {
+                    list.add(path(file), *layer);
+                }
+                for looked in &evidence.looked {
+                    match looked {
+                        Looked::File(file) => list.add(path(file), *layer),
+                        Looked::Folder(folder) => list.add_folder(path(folder), *layer),
+                        Looked::Manifests(folder) => list.add_manifests(path(folder), *layer),
+                    }
+                }
             }
         }
         list

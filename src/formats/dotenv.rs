@@ -6,6 +6,11 @@
 
 use crate::formats::{Contents, Environment, Refusal, Wanted};
 
+pub(in crate::formats) use collector::Above;
+pub(in crate::formats) use compose::read_behind as parse_env_file;
+pub(in crate::formats) use several::add_winners;
+pub use several::parse_several;
+
 mod bun;
 mod characters;
 mod collector;
@@ -34,6 +39,7 @@ mod pam;
 mod phpdotenv;
 mod python_dotenv;
 mod ruby_dotenv;
+mod several;
 mod sh;
 mod source;
 mod symfony;
@@ -167,30 +173,6 @@ pub enum ProcessWins {
 }
 
 impl Dialect {
-    /// Of several files read one after another, the first that defines a variable keeps it; the
-    /// others let the last one win.
-    pub const fn first_file_wins(self) -> bool {
-        matches!(
-            self,
-            Self::PythonDotenv
-                | Self::PythonDotenv123
-                | Self::PythonDotenv11
-                | Self::DjangoEnviron
-                | Self::NodeDotenv
-                | Self::DotenvExpand
-                | Self::DotenvExpand1000
-                | Self::Dotenvx
-                | Self::Next
-                | Self::RubyDotenv
-                | Self::RubyDotenvLoad
-                | Self::Dotenvy
-                | Self::DotenvyLoad
-                | Self::Godotenv
-                | Self::Phpdotenv
-                | Self::PhpdotenvLoad
-        )
-    }
-
     /// Who wins where both the file and the environment of the process define a variable, as the
     /// reader is used by default.
     pub const fn process_wins(self) -> ProcessWins {

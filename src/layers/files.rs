@@ -8,16 +8,35 @@ use std::{
 use super::{
     Surroundings,
     dotenv::keep_newest,
-    open::{Failure, open},
+    open::{Failure, Opened, open},
+    resolve::Absence,
 };
 use crate::{
     domain::{
         inert::inert,
-        reading::{Evidence, Unreadable, UnreadableKind},
+        place::Place,
+        reading::{Evidence, Looked, MissingReason, Unreadable, UnreadableKind},
     },
     formats::files::{Entry, Files, Missed},
     inventory::trust,
 };
+
+/// Opens a file that the inventory names, and remembers when it changed.
+pub(super) fn open_named(
+    path: &str,
+    cap: usize,
+    surroundings: &Surroundings,
+    evidence: &mut Evidence,
+) -> Result<Opened, Absence> {
+    match open(&surroundings.file(path), cap) {
+        Ok(opened) => {
+            keep_newest(evidence, &opened);
+            Ok(opened)
+        }
+        Err(Failure::Absent) => Err(Absence::Missing(MissingReason::FileAbsent)),
+        Err(Failure::Unreadable(why)) => Err(Absence::Unreadable(why.at(Place::file(inert(path))))),
+    }
+}
 
 /// Most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 10_000;
@@ -62,7 +81,10 @@ impl Files for Opener<'_> {
                 keep_newest(&mut self.evidence, &opened);
                 Ok(opened.bytes.to_vec())
             }
-            Err(Failure::Absent) => Err(Missed::Absent),
+            Err(Failure::Absent) => {
+                self.evidence.looked.push(Looked::File(path.to_owned()));
+                Err(Missed::Absent)
+            }
             Err(Failure::Unreadable(_)) if is_null(&file) => Err(Missed::Null),
             Err(Failure::Unreadable(why)) => Err(Missed::Unreadable(why)),
         }
@@ -70,6 +92,7 @@ impl Files for Opener<'_> {
 
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
         self.may_read(path)?;
+        self.evidence.looked.push(Looked::Folder(path.to_owned()));
         let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
         let mut entries = Vec::new();
         for entry in folder {

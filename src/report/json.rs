@@ -136,8 +136,9 @@ struct OccurrenceReport {
     variable: String,
     /// Null for what stands in no file, such as this shell.
     location: Option<LocationReport>,
-    /// file, compose_environment, compose_env_file, compose_dotenv, shell_environment, ci_scope or
-    /// launch_environment.
+    /// file, compose_environment, compose_env_file, compose_dotenv, compose_mount,
+    /// shell_environment, ci_scope, ci_reference, launch_environment, unit_environment or
+    /// unit_environment_file.
     origin: &'static str,
     /// It decides what the consumer sees.
     wins: bool,
@@ -399,6 +400,7 @@ impl OccurrenceReport {
                 Origin::ComposeEnvironment => "compose_environment",
                 Origin::ComposeEnvFile => "compose_env_file",
                 Origin::ComposeDotenv => "compose_dotenv",
+                Origin::ComposeMount(_) => "compose_mount",
                 Origin::ShellEnvironment => "shell_environment",
                 Origin::CiScope(_) => "ci_scope",
                 Origin::CiReference(_) => "ci_reference",

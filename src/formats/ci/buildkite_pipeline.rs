@@ -116,9 +116,9 @@ fn given(node: &Node, level: usize, scope: &str, draft: &mut Draft) -> Result<()
 
 fn add(name: &str, value: &SecretValue, node: &Node, level: usize, scope: &str, draft: &mut Draft) {
     let entry = match interpolated(value.expose()) {
-        Ok(value) => {
-            let yields = Yield::Value(SecretValue::new(value));
-            Entry::new(name, node.position, yields, level, scope)
+        Ok(interpolated) => {
+            let yields = Yield::Value(SecretValue::new(interpolated));
+            Entry::new(name, node.position, yields, level, scope).written(node, value)
         }
         Err(other) => {
             // The upload knows what the pipeline's own `env` has defined so far.

@@ -130,7 +130,7 @@ fn entry(
     let entry = |yields| Entry::new(name, node.position, yields, level, scope);
     let Some(text) = std::str::from_utf8(value.expose()).ok().filter(|text| text.contains("${{"))
     else {
-        return Ok(entry(Yield::Value(value)));
+        return Ok(entry(Yield::Value(value.clone())).written(node, &value));
     };
     let opaque = || entry(Yield::Opaque(OpaqueReason::Reference));
     Ok(match whole_expression(text) {

@@ -80,21 +80,6 @@ fn who_wins_is_known(#[case] wins: ProcessWins, #[case] names: &[&str]) {
 }
 
 #[rstest]
-#[case::first(true, &[
-    "python-dotenv", "django-environ", "node-dotenv", "dotenv-expand", "dotenvx", "next",
-    "ruby-dotenv", "dotenvy", "godotenv", "phpdotenv",
-])]
-#[case::last(false, &[
-    "node", "node@20", "vite", "bun", "deno", "uv", "foreman", "symfony", "compose",
-    "compose-interpolation", "docker-run", "sh", "direnv", "systemd", "environment.d", "make",
-])]
-fn which_of_several_files_wins_is_known(#[case] first: bool, #[case] names: &[&str]) {
-    for name in names {
-        assert_eq!(Dialect::from_name(name).unwrap().first_file_wins(), first, "{name}");
-    }
-}
-
-#[rstest]
 #[case::plain(Dialect::PythonDotenv, "A=1\nK = v\n", 2, 5)]
 #[case::quoted(Dialect::PythonDotenv, "K='v'\n", 1, 4)]
 #[case::carriage_returns(Dialect::PythonDotenv, "A=1\r\nK=v\r\n", 2, 3)]

@@ -49,8 +49,7 @@ pub(super) fn read(
     };
     let is_folder = paths != [path];
     let given = environment.iter().filter(|(name, _)| GIVEN.contains(&name.as_str()));
-    let mut known: Environment =
-        given.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let mut known: Environment = given.map(|(name, value)| (name.clone(), value.clone())).collect();
     let mut whole = Contents { problems, ..Contents::default() };
     for path in &paths {
         let bytes = match files.read(path) {

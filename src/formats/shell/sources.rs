@@ -236,8 +236,7 @@ impl Scanner<'_, '_, '_> {
         };
         self.sources.enter(path);
         let before = self.state.turn_to(Source::new(&bytes, Some(inert(path))));
-        let end =
-            Scanner::new(&bytes, self.shell, self.state, self.sources, certainty).run();
+        let end = Scanner::new(&bytes, self.shell, self.state, self.sources, certainty).run();
         self.state.turn_to(before);
         self.sources.leave();
         match end {
@@ -274,7 +273,8 @@ impl Scanner<'_, '_, '_> {
         certainty: Certainty,
     ) -> Result<Option<Vec<Vec<u8>>>, Stop> {
         let raw = &self.words.text[start..self.at];
-        let braces = raw.iter().zip(raw.iter().skip(1)).any(|pair| *pair.1 == b'{' && *pair.0 != b'$');
+        let braces =
+            raw.iter().zip(raw.iter().skip(1)).any(|pair| *pair.1 == b'{' && *pair.0 != b'$');
         if braces || raw.first() == Some(&b'{') {
             return Ok(None);
         }
@@ -295,11 +295,7 @@ impl Scanner<'_, '_, '_> {
     }
 
     /// `FOLDER/PATTERN`, as files.
-    fn files_of(
-        &mut self,
-        raw: &[u8],
-        certainty: Certainty,
-    ) -> Result<Option<Vec<Vec<u8>>>, Stop> {
+    fn files_of(&mut self, raw: &[u8], certainty: Certainty) -> Result<Option<Vec<Vec<u8>>>, Stop> {
         let Some(text) = std::str::from_utf8(raw).ok() else { return Ok(None) };
         let (text, may_be_none) = match text.strip_suffix("(N)") {
             Some(text) if self.shell == Shell::Zsh => (text, true),
@@ -390,9 +386,11 @@ impl Word {
     fn is_whole_quote(&self, raw: &[u8]) -> bool {
         self.quoted
             && raw.len() > 1
-            && (raw.first() == Some(&b'"') && raw.iter().rposition(|byte| *byte == b'"') == Some(raw.len() - 1)
+            && (raw.first() == Some(&b'"')
+                && raw.iter().rposition(|byte| *byte == b'"') == Some(raw.len() - 1)
                 && raw.iter().filter(|byte| **byte == b'"').count() == 2
-                || raw.first() == Some(&b'\'') && raw.iter().filter(|byte| **byte == b'\'').count() == 2
+                || raw.first() == Some(&b'\'')
+                    && raw.iter().filter(|byte| **byte == b'\'').count() == 2
                     && raw.last() == Some(&b'\''))
     }
 }

@@ -292,6 +292,7 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::ComposeEnvironment => Some("environment: of the service".to_owned()),
         Origin::ComposeEnvFile => Some("env_file: of the service".to_owned()),
         Origin::ComposeDotenv => Some("the project's .env".to_owned()),
+        Origin::ComposeMount(path) => Some(format!("the file {path} in the container")),
         Origin::ShellEnvironment => Some("this shell".to_owned()),
         Origin::CiScope(scope) => Some(format!("scope {scope}")),
         Origin::CiReference(name) => Some(format!("takes {name}")),

@@ -344,7 +344,14 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
                     // `export NAME=(command)`: the name at least is known.
                     if let Some(name) = name_before_sign(word) {
                         let at = word.at + name.len() + 1;
-                        self.variables.assign(Scope::Global, &name, at, vec![value], flags, certainty);
+                        self.variables.assign(
+                            Scope::Global,
+                            &name,
+                            at,
+                            vec![value],
+                            flags,
+                            certainty,
+                        );
                     }
                     continue;
                 };
@@ -422,9 +429,9 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
             None => (false, [].as_slice()),
         };
         let holds = match operands {
-            [operator, path] => std::str::from_utf8(path)
-                .ok()
-                .and_then(|path| self.sources.test(operator, path)),
+            [operator, path] => {
+                std::str::from_utf8(path).ok().and_then(|path| self.sources.test(operator, path))
+            }
             _ => None,
         };
         self.status = match holds {

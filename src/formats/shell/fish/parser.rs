@@ -249,7 +249,11 @@ impl Parser<'_> {
                 rest => {
                     // `NAME=value` before a command is for that command alone.
                     let length = rest.iter().take_while(|byte| is_name(**byte)).count();
-                    if of_command && words.is_empty() && length > 0 && rest.get(length) == Some(&b'=') {
+                    if of_command
+                        && words.is_empty()
+                        && length > 0
+                        && rest.get(length) == Some(&b'=')
+                    {
                         assigned = Some(self.at);
                         self.at = self.words.word(self.at)?.1;
                         continue;

@@ -162,11 +162,14 @@ impl Evaluator<'_, '_> {
         let (name, index) = match text.split_once('[') {
             Some((name, brackets)) => {
                 let inner = Word {
-                    pieces: vec![Piece::Literal(brackets.trim_end_matches(']').as_bytes().to_vec())],
+                    pieces: vec![Piece::Literal(
+                        brackets.trim_end_matches(']').as_bytes().to_vec(),
+                    )],
                     ..word.clone()
                 };
                 let indices = self.expand_indices(std::slice::from_ref(&inner));
-                let only = indices.filter(|all| all.len() == 1).and_then(|all| all.first().copied());
+                let only =
+                    indices.filter(|all| all.len() == 1).and_then(|all| all.first().copied());
                 (name.to_owned(), Some(only))
             }
             None => (text, None),
