@@ -78,7 +78,14 @@ const OF_SHELLS: [&str; 22] = [
 ];
 
 /// Files that a reader treats as no rule of it could say, each with the reason.
-const EXCEPTIONS: &[Exception] = &[];
+const EXCEPTIONS: &[Exception] = &[Exception {
+    reader: "make",
+    reason: "`export A B=1` puts a second `B` into the environment, before or after the first",
+    concerns: |text| {
+        let later = |line: &str| line.split_whitespace().skip(2).any(|word| word.contains('='));
+        text.lines().any(|line| line.contains("export") && later(line))
+    },
+}];
 
 struct Exception {
     reader: &'static str,
@@ -283,7 +290,7 @@ fn ask(script: &str, name: &str, folder: &Path, readers: &Path) -> Answer {
 #[case::bash("bash", "readers.py", &OF_SHELLS, 1)]
 #[case::dash("dash", "readers.py", &OF_SHELLS, 1)]
 #[case::zsh("zsh", "readers.py", &OF_SHELLS, 1)]
-#[case::make("make", "readers.py", &["$(A)", "$(", ")", "\\#", "\\\n", "define K\n", "endef\n", "ifdef A\n", "endif\n"], 1)]
+#[case::make("make", "readers.py", &["$(A)", "$(", ")", "\\#", "\\\n", ";", "%", "\n\t", "unexport A\n", "undefine A\n", "endif\n"], 1)]
 #[case::kubectl("kubectl", "readers.py", &[], 10)]
 #[case::uv("uv", "readers.py", &[], 10)]
 #[case::bun("bun", "readers.py", &[], 10)]
