@@ -59,7 +59,8 @@ const READERS = {
       const log = { info() {}, error() { failed = true; } };
       const { combinedEnv } = loadEnvConfig(folder, false, log, true);
       const { __NEXT_PROCESSED_ENV, ...variables } = combinedEnv;
-      return failed ? null : variables;
+      // Next says so, drops the file and goes on.
+      return failed ? { ...BASE } : variables;
     })];
   },
   node: () => {
