@@ -172,3 +172,18 @@ proptest! {
         }
     }
 }
+
+/// Lines of random files that the readers and we once read differently.
+#[rstest]
+#[case::underscore(Dialect::Deno, "A=1\nA_B=2\nK=$A_B\n", "2")]
+#[case::no_such_name(Dialect::Deno, "A=1\nK=$A_B,\n", ",")]
+#[case::no_name(Dialect::Bun, "K=a${}b\n", "ab")]
+#[case::name_of_the_process(Dialect::Dotenvx, "PARENT='${E}'\nK=w$PARENT$A\n", "wfrom-parent")]
+#[case::name_of_the_file(Dialect::Dotenvx, "E='${E}'\nK=w$E$A\n", "w${E}$A")]
+#[case::comment_inside(Dialect::Pam, "K=a\\\n# c\n\n\tb\n", "a\tb")]
+#[case::nothing_follows(Dialect::Pam, "K=v\nK=w\\\n \n", "v")]
+fn random_files_are_matched(#[case] dialect: Dialect, #[case] text: &str, #[case] value: &str) {
+    let contents = parse(dialect, text.as_bytes(), &environment()).unwrap();
+    let winner = contents.winner("K").unwrap();
+    assert_eq!(winner.yields, Yield::Value(SecretValue::new(value)), "{text:?}");
+}
