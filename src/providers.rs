@@ -6,9 +6,12 @@
 
 mod check;
 mod classify;
+mod describe;
+mod echo;
 mod file;
 mod provider;
 mod recognise;
+mod usual;
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +21,9 @@ use std::{
 use self::{check::check, file::ProviderFile};
 pub use self::{
     classify::{Answer, Classification},
-    file::{Confidence, Method, Scheme},
-    provider::{ProbeRequest, Provider},
+    describe::AnswerRow,
+    file::{Method, Scheme},
+    provider::{Companion, KeyFormat, ProbeRequest, Provider, Unprobed},
 };
 use crate::strict_toml::{self, Mistakes, Source};
 
@@ -33,14 +37,54 @@ macro_rules! embedded {
 }
 
 /// Name and text of the built-in files, in the order of the catalogue.
-const EMBEDDED: [(&str, &str); 7] = embedded![
+const EMBEDDED: [(&str, &str); 47] = embedded![
     "openai",
+    "openai-admin",
     "azure-openai",
     "anthropic",
+    "anthropic-admin",
     "google-gemini",
+    "mistral",
+    "cohere",
+    "groq",
+    "xai",
+    "deepseek",
     "openrouter",
+    "together",
+    "fireworks",
+    "perplexity",
+    "huggingface",
+    "replicate",
+    "elevenlabs",
+    "voyage",
+    "cerebras",
+    "nvidia",
+    "ai21",
+    "stability",
+    "pinecone",
+    "github",
+    "gitlab",
+    "stripe",
+    "sendgrid",
+    "twilio",
+    "slack",
+    "datadog",
+    "cloudflare",
+    "digitalocean",
+    "sentry",
+    "linear",
+    "notion",
+    "mailgun",
+    "postmark",
+    "vercel",
+    "supabase",
+    "resend",
+    "langfuse",
+    "langsmith",
+    "wandb",
     "litellm-proxy",
     "openai-compatible",
+    "aws",
 ];
 
 /// Read once, when the first key is looked at, and without the strict reader: a test proves that every

@@ -49,8 +49,8 @@ fn facts(provider: &Provider) -> Vec<(&'static str, String)> {
         ("base URL", provider.base_url_variables().join(", ")),
         ("endpoint", endpoint),
         ("probe", probe),
-        ("key formats", provider.shape_names().collect::<Vec<_>>().join(", ")),
+        ("key formats", provider.key_formats().map(|it| it.name.to_owned()).collect::<Vec<_>>().join(", ")),
         ("dashboard", provider.dashboard().unwrap_or_default().to_owned()),
-        ("sources", provider.sources().join(", ")),
+        ("sources", provider.sources().map(|it| it.1.to_owned()).collect::<Vec<_>>().join(", ")),
     ]
 }

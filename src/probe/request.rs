@@ -13,8 +13,8 @@ use crate::{
         outcome::{ProbeReason, ProbeResult},
         secret::SecretValue,
     },
-    probe::Plan,
-    providers::{Catalogue, Method, ProbeRequest, Provider, Scheme},
+    probe::{Plan, client},
+    providers::{Catalogue, Companion, Method, ProbeRequest, Provider, Scheme, Unprobed},
 };
 
 /// The longest organisation or project that is sent.
@@ -35,9 +35,14 @@ impl Plan {
         let Some(provider) = catalogue.provider(&self.provider) else {
             return stop(ProbeReason::NoProvider);
         };
-        if provider.probe().is_none() {
-            return stop(ProbeReason::NoEndpoint);
-        }
+        let probe = match provider.probe_of(&self.key) {
+            Ok(probe) => probe,
+            Err(Unprobed { why }) => {
+                let mut result = ProbeResult::not_probed(ProbeReason::NoProbe);
+                result.meaning = why.map(str::to_owned);
+                return Some(result);
+            }
+        };
         if !is_sendable(self.key.expose()) {
             return stop(ProbeReason::UnsendableBytes);
         }
@@ -47,13 +52,85 @@ impl Plan {
         let foreign = catalogue
             .only_for(&self.key, &self.provider)
             .is_some_and(|owner| !self.endpoint.is_own_of(owner));
-        foreign.then(|| stop(ProbeReason::OtherProvidersKey)).flatten()
+        if foreign {
+            return stop(ProbeReason::OtherProvidersKey);
+        }
+        let missing = self.missing_companion(provider, &probe, catalogue)?;
+        let mut result = ProbeResult::not_probed(ProbeReason::NoCompanion);
+        result.endpoint = self.url(catalogue);
+        result.advice =
+            Some(format!("Define {} in the same layer.", missing.variables.join(" or ")));
+        Some(result)
     }
 
-    /// The URL that would be asked.
+    /// The URL that would be asked, with the names of companions in the place of their values.
     pub fn url(&self, catalogue: &Catalogue) -> Option<String> {
-        let models = !self.models.is_empty();
-        catalogue.provider(&self.provider)?.endpoint_url(self.endpoint.as_str(), models)
+        let probe = catalogue.provider(&self.provider)?.probe_of(&self.key).ok()?;
+        Some(probe.url(self.endpoint.as_str(), !self.models.is_empty()))
+    }
+
+    /// What this plan sends, from the very request; nothing is sent. `None` where [`Plan::check`]
+    /// finds a reason.
+    pub fn preview(&self, catalogue: &Catalogue) -> Option<Preview> {
+        if self.check(catalogue).is_some() {
+            return None;
+        }
+        let provider = catalogue.provider(&self.provider)?;
+        let probe = provider.probe_of(&self.key).ok()?;
+        let request = Request::keyed(self, provider, catalogue)?;
+        let mut headers: Vec<String> =
+            request.headers.keys().map(|name| name.as_str().to_owned()).collect();
+        headers.extend(client::ADDED_HEADERS.map(str::to_owned));
+        if request.body.is_some() {
+            headers.push("content-length".to_owned());
+        }
+        headers.sort_unstable();
+        headers.dedup();
+        Some(Preview {
+            method: request.method.to_string(),
+            url: self.url(catalogue)?,
+            host: self.endpoint.authority(),
+            headers,
+            key_header: probe.header.to_ascii_lowercase(),
+            scheme: probe.scheme,
+            body: request.body.map(str::to_owned),
+            control: !self.endpoint.is_own_of(provider),
+        })
+    }
+
+    /// The first companion of the request that the layer does not have.
+    fn missing_companion<'p>(
+        &self,
+        provider: &'p Provider,
+        probe: &ProbeRequest<'_>,
+        catalogue: &Catalogue,
+    ) -> Option<Companion<'p>> {
+        let name = probe.companions().find(|name| self.companion(name, catalogue).is_none())?;
+        provider.companions().find(|companion| companion.name == name)
+    }
+
+    /// A value that may stand in an address (SECURITY H5): never the key, nor any key of a provider.
+    fn companion(&self, name: &str, catalogue: &Catalogue) -> Option<&str> {
+        let value = self.companions.get(name)?;
+        let is_key = value.as_bytes() == self.key.expose()
+            || catalogue
+                .recognise(&SecretValue::new(value.as_str()), None)
+                .is_some_and(|found| found.provider != self.provider);
+        (is_sendable(value.as_bytes()) && !is_key).then_some(value)
+    }
+
+    /// The text with its placeholders filled.
+    fn filled(&self, text: &str, catalogue: &Catalogue) -> Option<String> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, after) = behind.split_once('}')?;
+            filled.push_str(before);
+            filled.push_str(self.companion(name, catalogue)?);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Some(filled)
     }
 }
 
@@ -75,8 +152,31 @@ fn is_no_key(bytes: &[u8]) -> bool {
     })
 }
 
+/// What would be sent, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// `GET`.
+    pub method: String,
+    /// With the names of companions in the place of their values.
+    pub url: String,
+    /// Host and port.
+    pub host: String,
+    /// The names of all headers, in lower case, in order.
+    pub headers: Vec<String>,
+    /// The one that carries the key.
+    pub key_header: String,
+    /// How it stands there.
+    pub scheme: Scheme,
+    /// The fixed body.
+    pub body: Option<String>,
+    /// The same request goes out once before, without the key (SECURITY H11).
+    pub control: bool,
+}
+
 /// One request, with or without the credential.
 pub(super) struct Request<'p> {
+    /// The credential stands in it.
+    pub(super) keyed: bool,
     pub(super) method: HttpMethod,
     pub(super) url: String,
     pub(super) headers: HeaderMap,
@@ -90,10 +190,12 @@ impl<'p> Request<'p> {
         provider: &'p Provider,
         catalogue: &Catalogue,
     ) -> Option<Self> {
+        let probe = provider.probe_of(&plan.key).ok()?;
         let models = !plan.models.is_empty();
-        let mut request = Self::bare(plan, provider, models)?;
-        let probe = provider.probe()?;
-        request.headers.insert(header(probe.header)?, credential(&probe, &plan.key)?);
+        let mut request = Self::bare(plan, &probe, models, catalogue)?;
+        let username = plan.filled(probe.username, catalogue)?;
+        let value = credential(probe.scheme, &username, &plan.key)?;
+        request.headers.insert(header(probe.header)?, value);
         let context = [
             (probe.organisation_header, &plan.organisation),
             (probe.project_header, &plan.project),
@@ -104,26 +206,36 @@ impl<'p> Request<'p> {
                 request.headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
             }
         }
+        request.keyed = true;
         Some(request)
     }
 
     /// The same request without credential, organisation and project (SECURITY H11).
-    pub(super) fn control(plan: &Plan, provider: &'p Provider) -> Option<Self> {
-        Self::bare(plan, provider, false)
+    pub(super) fn control(
+        plan: &Plan,
+        provider: &'p Provider,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
+        Self::bare(plan, &provider.probe_of(&plan.key).ok()?, false, catalogue)
     }
 
-    fn bare(plan: &Plan, provider: &'p Provider, models: bool) -> Option<Self> {
-        let probe = provider.probe()?;
+    fn bare(
+        plan: &Plan,
+        probe: &ProbeRequest<'p>,
+        models: bool,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
         let mut headers = HeaderMap::new();
-        for (name, value) in provider.probe_headers() {
+        for (name, value) in &probe.headers {
             headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
         }
         Some(Self {
+            keyed: false,
             method: match probe.method {
                 Method::Get => HttpMethod::GET,
                 Method::Post => HttpMethod::POST,
             },
-            url: provider.endpoint_url(plan.endpoint.as_str(), models)?,
+            url: plan.filled(&probe.url(plan.endpoint.as_str(), models), catalogue)?,
             headers,
             body: probe.body,
         })
@@ -131,14 +243,14 @@ impl<'p> Request<'p> {
 }
 
 /// The value of the credential's header, marked sensitive (SECURITY H5).
-fn credential(probe: &ProbeRequest<'_>, key: &SecretValue) -> Option<HeaderValue> {
+fn credential(scheme: Scheme, username: &str, key: &SecretValue) -> Option<HeaderValue> {
     let mut text = Zeroizing::new(Vec::new());
-    match probe.scheme {
+    match scheme {
         Scheme::Raw => text.extend_from_slice(key.expose()),
         Scheme::Bearer => text.extend([b"Bearer ".as_slice(), key.expose()].concat()),
         Scheme::Token => text.extend([b"Token ".as_slice(), key.expose()].concat()),
         Scheme::Basic => {
-            let pair = Zeroizing::new([probe.username.as_bytes(), b":", key.expose()].concat());
+            let pair = Zeroizing::new([username.as_bytes(), b":", key.expose()].concat());
             let encoded = Zeroizing::new(STANDARD.encode(&*pair));
             text.extend_from_slice(b"Basic ");
             text.extend_from_slice(encoded.as_bytes());
@@ -166,6 +278,8 @@ fn header(name: &str) -> Option<HeaderName> {
 mod tests {
     use rstest::rstest;
 
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{domain::outcome::Outcome, probe::Endpoint};
 
@@ -188,6 +302,7 @@ mod tests {
             endpoint: Endpoint::parse(endpoint).unwrap(),
             organisation: None,
             project: None,
+            companions: BTreeMap::new(),
             models: Vec::new(),
             expected: false,
         }
@@ -281,23 +396,13 @@ mod tests {
         assert_eq!(value.to_str().unwrap(), format!("{before}a-key-of-our-own"));
         assert!(!request.url.contains("a-key"));
         assert!(!format!("{:?}", request.headers).contains("a-key"));
-        let control = Request::control(&plan, found).unwrap();
+        let control = Request::control(&plan, found, &catalogue).unwrap();
         assert!(!control.headers.contains_key(name));
     }
 
     #[test]
     fn basic_is_user_and_key() {
-        let probe = ProbeRequest {
-            method: Method::Get,
-            path: "/",
-            body: None,
-            header: "authorization",
-            scheme: Scheme::Basic,
-            username: "api",
-            organisation_header: None,
-            project_header: None,
-        };
-        let value = credential(&probe, &SecretValue::new("key")).unwrap();
+        let value = credential(Scheme::Basic, "api", &SecretValue::new("key")).unwrap();
         assert_eq!(value.to_str().unwrap(), "Basic YXBpOmtleQ==");
     }
 }

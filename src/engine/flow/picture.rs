@@ -38,9 +38,13 @@ impl Flow {
     pub(in crate::engine) fn snapshot(&mut self) -> Arc<Snapshot> {
         self.settle();
         let now = Timestamp::now();
-        let readings: Vec<Reading<Key>> = self.shown_readings();
+        let mut readings: Vec<Reading<Key>> = self.shown_readings();
         let probes: Vec<ProbeResult> =
             readings.iter().map(|reading| self.probe_of(reading)).collect();
+        for reading in &mut readings {
+            // Their form may be that of a key, so no picture has them.
+            reading.context.companions.clear();
+        }
         let distinct: HashSet<Fingerprint> = readings
             .iter()
             .filter_map(|reading| reading.state.found())
@@ -108,13 +112,13 @@ impl Flow {
 
     fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
         let Some(credential) = self.credential(reading) else {
-            return unasked(ProbeReason::NoProvider);
+            return unasked(&self.setup, None, ProbeReason::NoProvider);
         };
         match plan(&self.setup, credential, reading) {
-            Err(reason) => unasked(reason),
+            Err(reason) => unasked(&self.setup, Some(credential), reason),
             Ok(identity) => match self.answers.get(&identity) {
                 Some(answer) => for_models(answer.result.clone(), credential),
-                None => unasked(ProbeReason::Pending),
+                None => unasked(&self.setup, Some(credential), ProbeReason::Pending),
             },
         }
     }
