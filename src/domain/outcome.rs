@@ -264,6 +264,11 @@ pub struct ProbeResult {
 }
 
 impl ProbeResult {
+    /// What to say of a meaning that one source alone supports.
+    pub fn doubt(&self) -> Option<&'static str> {
+        (self.confidence == Some(Confidence::Low)).then_some("low confidence")
+    }
+
     /// Nothing was sent, for `reason`.
     pub fn not_probed(reason: ProbeReason) -> Self {
         let outcome = match reason {

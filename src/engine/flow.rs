@@ -1,6 +1,7 @@
 //! The flow as a state machine: what arrives changes it, and at any time it can say what it sees.
 
 mod picture;
+mod requests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},

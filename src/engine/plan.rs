@@ -54,14 +54,16 @@ pub(super) fn plan(
     let base = reading.context.base_url.as_deref();
     // Which of the provider's own addresses is asked, the layer may say: a key of one region is
     // unknown in the others. No other address is ever taken from a layer (SECURITY T1, H1).
+    let own = base.and_then(|base| Endpoint::own(file, base));
     if endpoint.is_catalogues_own()
-        && let Some(own) = base.and_then(|base| Endpoint::own(file, base))
+        && let Some(own) = &own
     {
-        endpoint = own;
+        endpoint = own.clone();
     }
     let recognised = key.provider.as_deref() == Some(provider)
         && key.shape.as_deref().is_some_and(|shape| file.is_telling(shape));
-    let elsewhere = base.is_some_and(|base| !endpoint.is_same_base(base));
+    let named = own.as_ref().map(Endpoint::as_str).or(base);
+    let elsewhere = named.is_some_and(|named| !endpoint.is_same_base(named));
     if elsewhere && !(recognised && endpoint.is_catalogues_own()) {
         return Err(ProbeReason::OtherEndpoint);
     }

@@ -178,7 +178,8 @@ impl<'p> Pass<'p> {
             return Ok(Control::Guarded);
         };
         let ask = async || {
-            let Some(request) = Request::control(plan, provider, &self.prober.inner.catalogue) else {
+            let Some(request) = Request::control(plan, provider, &self.prober.inner.catalogue)
+            else {
                 return Ok(Control::Guarded);
             };
             Ok(match self.twice(queue, plan, provider, &request, &self.extra_requests).await {

@@ -25,8 +25,9 @@ static BASE_URL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
-static PATH: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(?:/(?:[A-Za-z0-9._~:-]|\{[a-z_]+\})+)+/?(?:\?[A-Za-z0-9._~=&-]+)?$").ok());
+static PATH: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(?:/(?:[A-Za-z0-9._~:-]|\{[a-z_]+\})+)+/?(?:\?[A-Za-z0-9._~=&-]+)?$").ok()
+});
 static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[a-z]+(_[a-z]+)*$").ok());
 static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[A-Za-z0-9-]+$").ok());
 

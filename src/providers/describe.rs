@@ -49,7 +49,7 @@ impl Provider {
     fn described(&self, row: &AnswerEntry) -> AnswerRow {
         let mut when = row.when.as_ref().map(Condition::in_words).unwrap_or_default();
         if !row.only.is_empty() {
-            let only = format!("the key is {}", row.only.join(" or "));
+            let only = format!("the key's form is {}", row.only.join(" or "));
             when = if when.is_empty() { only } else { format!("{only}, and {when}") };
         }
         let mentioned = if row.unmentioned.is_empty() { "…" } else { &row.unmentioned };

@@ -35,9 +35,8 @@ pub(super) fn received(text: &str, key: &[u8], only_end: bool) -> Option<Receive
 /// The first part begins the key, the last one ends it, the others follow each other between them.
 fn fits(parts: &[&str], key: &[u8]) -> bool {
     let [first, between @ .., last] = parts else { return false };
-    let inside = key
-        .strip_prefix(first.as_bytes())
-        .and_then(|rest| rest.strip_suffix(last.as_bytes()));
+    let inside =
+        key.strip_prefix(first.as_bytes()).and_then(|rest| rest.strip_suffix(last.as_bytes()));
     let Some(mut rest) = inside else { return false };
     between.iter().all(|part| {
         let part = part.as_bytes();

@@ -258,6 +258,18 @@ pub enum Scheme {
     Basic,
 }
 
+impl Scheme {
+    /// The word before the key; empty when it stands alone.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "",
+            Self::Bearer => "Bearer",
+            Self::Token => "Token",
+            Self::Basic => "Basic",
+        }
+    }
+}
+
 /// The request that judges a key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -255,7 +255,10 @@ impl Provider {
     /// The format with this name is nobody else's: a value of it is surely this provider's key.
     pub fn is_telling(&self, shape: &str) -> bool {
         let name = shape.strip_prefix(self.id()).and_then(|rest| rest.strip_prefix('/'));
-        self.file.shapes.iter().any(|entry| Some(entry.name.as_str()) == name && !entry.assigned_only)
+        self.file
+            .shapes
+            .iter()
+            .any(|entry| Some(entry.name.as_str()) == name && !entry.assigned_only)
     }
 
     /// How the usual key is asked about; `None` where no request judges one without side effects.
@@ -289,7 +292,8 @@ impl Provider {
     }
 
     fn request(&self, shape: Option<&ShapeEntry>) -> Result<ProbeRequest<'_>, Unprobed<'_>> {
-        let shape = shape.and_then(|shape| self.file.shapes.iter().find(|own| own.name == shape.name));
+        let shape =
+            shape.and_then(|shape| self.file.shapes.iter().find(|own| own.name == shape.name));
         if let Some(why) = shape.and_then(|shape| shape.unprobed.as_deref()) {
             return Err(Unprobed { why: Some(why) });
         }
