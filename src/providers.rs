@@ -8,6 +8,8 @@ mod check;
 mod classify;
 mod describe;
 mod echo;
+#[cfg(test)]
+pub(crate) mod every_file;
 mod file;
 mod provider;
 mod recognise;
@@ -241,6 +243,34 @@ mod tests {
         "unmentioned"
     )]
     #[case::no_success("[probe]\npath = \"/models\"\nheader = \"x-api-key\"\n", "success")]
+    #[case::source(
+        "[[answers]]\nstatus = 401\noutcome = \"dead\"\nsource = \"nobody\"\n",
+        "sources"
+    )]
+    #[case::only("[[answers]]\nstatus = 401\noutcome = \"dead\"\nonly = [\"a\"]\n", "shape")]
+    #[case::usual("usual = [\"sometimes\"]\n", "throttled")]
+    #[case::region("regions.eu = \"http://eu.example.com\"\n", "https")]
+    #[case::companion_name(
+        "[[companions]]\nname = \"A b\"\nvariables = [\"B\"]\npattern = '^a$'\n",
+        "lower-case"
+    )]
+    #[case::companion_of_the_key(
+        "variables = [\"A\"]\n[[companions]]\nname = \"a\"\nvariables = [\"A\"]\npattern = '^a$'\n",
+        "not of one that holds the key"
+    )]
+    #[case::companion_pattern(
+        "[[companions]]\nname = \"a\"\nvariables = [\"A\"]\npattern = 'a'\n",
+        "whole value"
+    )]
+    #[case::unknown_placeholder(
+        "[probe]\npath = \"/{a}\"\nheader = \"x\"\n[success]\nstatus = 200\nwhen = { pointer = \"/data\", exists = true }\n",
+        "companions"
+    )]
+    #[case::variant_of_nothing(
+        "[[shapes]]\nname = \"a\"\nprefix = \"a-\"\npattern = '^a-b$'\nprobe = { scheme = \"bearer\" }\n",
+        "[probe]"
+    )]
+    #[case::echo("[[echoes]]\npointer = \"error\"\nafter = \"key: \"\n", "echo")]
     #[case::agent(
         "[probe]\npath = \"/m\"\nheader = \"x\"\nheaders = { User-Agent = \"curl\" }\n[success]\nstatus = 200\nwhen = { pointer = \"/data\", exists = true }\n",
         "cannot be set"

@@ -2,6 +2,7 @@
 //! over HTTP to the prober.
 
 #[path = "support/server.rs"]
+#[expect(dead_code, reason = "others need more of it")]
 mod server;
 mod support;
 

@@ -281,7 +281,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{domain::outcome::Outcome, probe::Endpoint};
+    use crate::{domain::outcome::Outcome, probe::Endpoint, providers::every_file};
 
     fn openai_key() -> String {
         format!("sk-proj-{}T3BlbkFJ{}", "A".repeat(74), "b".repeat(74))
@@ -404,5 +404,100 @@ mod tests {
     fn basic_is_user_and_key() {
         let value = credential(Scheme::Basic, "api", &SecretValue::new("key")).unwrap();
         assert_eq!(value.to_str().unwrap(), "Basic YXBpOmtleQ==");
+    }
+
+    /// Every format of every provider: its request stands as the file says, and nothing of the key is
+    /// anywhere but in its header.
+    #[test]
+    fn every_request_of_the_catalogue_can_be_built() {
+        let catalogue = Catalogue::embedded();
+        let mut built = 0;
+        for provider in catalogue.providers() {
+            let endpoint = provider.endpoint().unwrap_or(GATEWAY);
+            for shape in provider.shapes() {
+                let key = every_file::examples(&shape.entry).remove(0);
+                let mut plan = plan(provider.id(), endpoint, &key);
+                for (name, value) in [
+                    ("account_sid", format!("AC{}", "0a".repeat(16))),
+                    ("api_key_sid", format!("SK{}", "0b".repeat(16))),
+                    ("account_id", "0c".repeat(16)),
+                    ("public_key", "pk-lf-01234567-89ab-cdef-0123-456789abcdef".to_owned()),
+                ] {
+                    plan.companions.insert(name.to_owned(), value);
+                }
+                let name = format!("{}/{}", provider.id(), shape.entry.name);
+                if shape.entry.unprobed.is_some() || provider.probe().is_none() {
+                    let result = plan.check(&catalogue).unwrap();
+                    assert_eq!(result.reason, Some(ProbeReason::NoProbe), "{name}");
+                    assert!(result.meaning.is_some(), "{name}");
+                    continue;
+                }
+                assert_eq!(plan.check(&catalogue).and_then(|result| result.reason), None, "{name}");
+                let request = Request::keyed(&plan, provider, &catalogue).unwrap();
+                let probe = provider.probe_of(&plan.key).unwrap();
+                let value = &request.headers[probe.header];
+                assert!(value.is_sensitive() && !request.url.contains(['{', '}']), "{name}");
+                let text = value.to_str().unwrap();
+                assert_eq!(text.contains(&key), probe.scheme != Scheme::Basic, "{name}");
+                let rest = format!("{} {:?} {:?}", request.url, request.body, request.headers);
+                assert!(!rest.contains(&key), "{name}: {rest}");
+                let preview = plan.preview(&catalogue).unwrap();
+                assert!(preview.headers.contains(&preview.key_header), "{name}");
+                built += 1;
+            }
+        }
+        assert!(built > 60, "{built}");
+    }
+
+    #[rstest]
+    #[case::oauth("linear", format!("lin_oauth_{}", "0a".repeat(32)), "authorization", "Bearer ")]
+    #[case::personal("linear", format!("lin_api_{}", "aB".repeat(20)), "authorization", "")]
+    #[case::session("anthropic", format!("sk-ant-oat01-{}", "aB".repeat(40)), "authorization", "Bearer ")]
+    fn some_formats_are_sent_otherwise(
+        #[case] provider: &str,
+        #[case] key: String,
+        #[case] header: &str,
+        #[case] before: &str,
+    ) {
+        let catalogue = Catalogue::embedded();
+        let found = catalogue.provider(provider).unwrap();
+        let plan = plan(provider, found.endpoint().unwrap(), &key);
+        let request = Request::keyed(&plan, found, &catalogue).unwrap();
+        assert_eq!(request.headers[header].to_str().unwrap(), format!("{before}{key}"));
+        assert_eq!(request.headers.contains_key("x-api-key"), false);
+        assert_eq!(request.headers.contains_key("anthropic-beta"), provider == "anthropic");
+    }
+
+    /// SECURITY H5: what stands in the address is an identifier of the form that the file describes,
+    /// and neither the key nor a key of somebody else.
+    #[rstest]
+    #[case::good(Some("0c".repeat(16)), None)]
+    #[case::absent(None, Some(ProbeReason::NoCompanion))]
+    #[case::the_key(Some(format!("cfat_{}{}", "aB".repeat(20), "0a".repeat(4))), Some(ProbeReason::NoCompanion))]
+    #[case::others_key(Some(openai_key()), Some(ProbeReason::NoCompanion))]
+    #[case::newline(Some("0c\n".to_owned()), Some(ProbeReason::NoCompanion))]
+    fn a_companion_is_never_a_key(
+        #[case] account: Option<String>,
+        #[case] expected: Option<ProbeReason>,
+    ) {
+        let catalogue = Catalogue::embedded();
+        let key = format!("cfat_{}{}", "aB".repeat(20), "0a".repeat(4));
+        let mut plan = plan("cloudflare", "https://api.cloudflare.com", &key);
+        plan.companions.extend(account.clone().map(|value| ("account_id".to_owned(), value)));
+        let result = plan.check(&catalogue);
+        assert_eq!(result.as_ref().and_then(|result| result.reason), expected);
+        match result {
+            Some(result) => {
+                assert!(result.advice.unwrap().contains("CLOUDFLARE_ACCOUNT_ID"));
+                assert_eq!(plan.preview(&catalogue), None);
+            }
+            None => {
+                let url =
+                    Request::keyed(&plan, catalogue.provider("cloudflare").unwrap(), &catalogue);
+                assert!(url.unwrap().url.contains(&account.unwrap()));
+                let preview = plan.preview(&catalogue).unwrap();
+                assert!(preview.url.ends_with("/accounts/{account_id}/tokens/verify"));
+            }
+        }
     }
 }
