@@ -10,6 +10,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     process::{Command, Output},
+    sync::Arc,
 };
 
 use rstest::rstest;
@@ -45,6 +46,17 @@ impl World {
             .env("HOME", self.0.path())
             .output()
             .unwrap()
+    }
+
+    /// The same beside a server of this test's own runtime.
+    async fn beside(self: &Arc<Self>, arguments: &[&str]) -> Output {
+        let world = Arc::clone(self);
+        let arguments: Vec<String> = arguments.iter().map(|text| (*text).to_owned()).collect();
+        tokio::task::spawn_blocking(move || {
+            world.run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+        })
+        .await
+        .unwrap()
     }
 
     fn text(&self, arguments: &[&str]) -> String {
@@ -147,15 +159,16 @@ fn seen(head: &str) -> (String, String, BTreeSet<String>) {
     let names = head
         .lines()
         .skip(1)
+        .take_while(|line| !line.is_empty())
         .filter_map(|line| Some(line.split_once(':')?.0.to_ascii_lowercase()))
         .collect();
     (method.to_owned(), path.to_owned(), names)
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn the_plan_is_what_is_sent() {
     let server = Server::start(|_| answer(401, &[], "{\"error\":{}}")).await;
-    let world = World::new(CREDENTIALS, &dotenv());
+    let world = Arc::new(World::new(CREDENTIALS, &dotenv()));
     let ids = ["openai", "anthropic", "twilio", "slack", "linear", "postmark", "cloudflare"];
     let endpoints: Vec<String> = ids
         .iter()
@@ -167,7 +180,7 @@ async fn the_plan_is_what_is_sent() {
     let requests = plan["requests"].as_array().unwrap();
     assert_eq!((requests.len(), plan["unasked"].as_array().unwrap().len()), (ids.len(), 0));
 
-    world.run(&[&["check"], endpoints.as_slice()].concat());
+    world.beside(&[&["check"], endpoints.as_slice()].concat()).await;
     let sent: Vec<_> = server.requests().iter().map(|request| seen(&request.head)).collect();
     assert_eq!(sent.len(), 2 * ids.len(), "each once with its key, and once before without");
     for request in requests {
@@ -258,15 +271,15 @@ fn what_is_not_asked_says_why(#[case] id: &str, #[case] line: String, #[case] ex
 }
 
 /// A gateway that sends a key of its own upstream and passes the refusal on.
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn a_gateway_that_replaces_the_key_is_found() {
     let refusal = "{\"error\":{\"message\":\"Incorrect API key provided: sk-proj-************wxyz. \
                    You can find your API key at\",\"code\":\"invalid_api_key\"}}";
     let server = Server::start(move |_| answer(401, &[], refusal)).await;
     let text = format!("OPENAI_API_KEY={}\n", openai_key());
-    let world = World::new("[credentials.openai]\nprovider = \"openai\"\n", &text);
+    let world = Arc::new(World::new("[credentials.openai]\nprovider = \"openai\"\n", &text));
     let endpoint = format!("--endpoint=openai=http://127.0.0.1:{}/v1", server.port);
-    let output = world.run(&["check", "--format", "json", &endpoint]);
+    let output = world.beside(&["check", "--format", "json", &endpoint]).await;
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     let probe = &report["rows"][0]["probe"];
     assert_eq!(
@@ -281,12 +294,12 @@ async fn a_gateway_that_replaces_the_key_is_found() {
         .filter_map(|it| it["code"].as_str())
         .collect();
     assert_eq!(codes, ["SK412"]);
-    let human = world.run(&["check", &endpoint]);
+    let human = world.beside(&["check", &endpoint]).await;
     let said = String::from_utf8_lossy(&human.stdout).into_owned();
     assert!(said.contains("received another one") && !said.contains("wxyz"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
+#[tokio::test]
 async fn an_answer_that_one_source_explains_says_so() {
     let server = Server::start(|request| match request.header("authorization") {
         Some(_) => answer(403, &[], "{\"status\":403}"),
@@ -294,12 +307,12 @@ async fn an_answer_that_one_source_explains_says_so() {
     })
     .await;
     let text = format!("NVIDIA_API_KEY=nvapi-{}\n", "aB".repeat(32));
-    let world = World::new("[credentials.nvidia]\nprovider = \"nvidia\"\n", &text);
+    let world = Arc::new(World::new("[credentials.nvidia]\nprovider = \"nvidia\"\n", &text));
     let endpoint = format!("--endpoint=nvidia=http://127.0.0.1:{}", server.port);
-    let human = world.run(&["check", &endpoint]);
+    let human = world.beside(&["check", &endpoint]).await;
     let said = String::from_utf8_lossy(&human.stdout).into_owned();
     assert!(said.contains("low confidence"), "{said}");
-    let output = world.run(&["check", "--format", "json", &endpoint]);
+    let output = world.beside(&["check", "--format", "json", &endpoint]).await;
     let report: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(report["rows"][0]["probe"]["confidence"], "low");
 }

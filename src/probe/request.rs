@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{
     Method as HttpMethod,
-    header::{HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue},
 };
 use zeroize::Zeroizing;
 
@@ -228,6 +228,10 @@ impl<'p> Request<'p> {
         let mut headers = HeaderMap::new();
         for (name, value) in &probe.headers {
             headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
+        }
+        if probe.body == Some("") {
+            // The client leaves it out, and some servers want a length with every POST.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
         }
         Some(Self {
             keyed: false,
