@@ -7,6 +7,8 @@
 //! [`SecretValue`]: crate::domain::secret::SecretValue
 //! [`Key`]: crate::domain::key::Key
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -394,6 +396,9 @@ pub struct RequestContext {
     pub base_url: Option<String>,
     /// The name of that variable.
     pub base_url_variable: Option<String>,
+    /// Identifiers that a request needs besides, by the provider file's name for them. They have the
+    /// form of one; that of a key may be the same, so they are sent and never shown.
+    pub companions: BTreeMap<String, String>,
 }
 
 /// Something a reader noticed that does not change the state.

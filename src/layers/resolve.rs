@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use regex::Regex;
 
 use crate::{
     domain::{
-        credential::CredentialFacts,
+        credential::{CompanionFacts, CredentialFacts},
         layer::Instance,
         place::Place,
         reading::{
@@ -356,5 +357,21 @@ fn context(credential: &CredentialFacts, contents: &Contents) -> RequestContext 
             .map(|(value, _)| value),
         base_url: base.as_ref().map(|(value, _)| value.clone()),
         base_url_variable: base.map(|(_, variable)| variable),
+        companions: credential
+            .companions
+            .iter()
+            .filter_map(|facts| Some((facts.name.clone(), companion(facts, contents)?)))
+            .collect(),
     }
+}
+
+/// The first of the companion's variables that is defined, when it has the form of one.
+fn companion(facts: &CompanionFacts, contents: &Contents) -> Option<String> {
+    let winner = facts.variables.iter().find_map(|variable| contents.winner(variable))?;
+    let Yield::Value(value) = &winner.yields else { return None };
+    let text = str::from_utf8(value.expose()).ok()?;
+    let pattern = Regex::new(&facts.pattern).ok()?;
+    // `$` alone would let a newline at the end pass in other dialects; the whole value has to fit.
+    let whole = pattern.find(text).is_some_and(|found| found.len() == text.len());
+    whole.then(|| text.to_owned())
 }

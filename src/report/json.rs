@@ -265,6 +265,11 @@ struct ProbeReport {
     retry_at: Option<String>,
     /// Models of the credential that the key cannot see.
     missing_models: Vec<String>,
+    /// How well it is known what the answer means: high, medium or low; null without an answer.
+    confidence: Option<String>,
+    /// Whether the key that the answer repeats, masked, fits: this_key or another_key; null where it
+    /// repeats none.
+    received: Option<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -365,6 +370,8 @@ impl RowReport {
                 checked_at: probe.checked_at.map(|at| at.to_string()),
                 retry_at: probe.retry_at.map(|at| at.to_string()),
                 missing_models: probe.missing_models.clone(),
+                confidence: probe.confidence.map(|confidence| confidence.name().to_owned()),
+                received: probe.received.map(|received| received.name().to_owned()),
             },
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.clone(),

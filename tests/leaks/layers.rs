@@ -432,6 +432,7 @@ fn facts((id, provider, variable, _): &(&str, Option<&str>, &str, Format)) -> Cr
         organisation_variables: texts(&["OPENAI_ORG_ID"]),
         project_variables: texts(&["OPENAI_PROJECT_ID"]),
         base_url_variables: texts(&["OPENAI_BASE_URL"]),
+        companions: Vec::new(),
         models: Vec::new(),
         owner: None,
     }

@@ -13,6 +13,7 @@ use crate::{
     domain::{
         key::Key,
         layer::LayerKind,
+        outcome::Received,
         reading::{Occurrence, Origin, State, Yield},
         snapshot::Row,
     },
@@ -214,6 +215,16 @@ fn provider_section(page: &mut Page<'_>, row: &Row) {
     }
     if let Some(advice) = &probe.advice {
         page.fact("advice", advice);
+    }
+    if let Some(doubt) = probe.doubt() {
+        page.fact("how sure", &format!("{doubt}: one source says what this answer means"));
+    }
+    if let Some(received) = probe.received {
+        let text = match received {
+            Received::ThisKey => "this key, as far as the answer shows it",
+            Received::AnotherKey => "another key: it was replaced on the way",
+        };
+        page.fact("received", text);
     }
     if let Some(endpoint) = &probe.endpoint {
         page.fact("asked", endpoint);
