@@ -20,7 +20,7 @@ use stalekey::{
         outcome::{Outcome, ProbeReason, ProbeResult},
         secret::SecretValue,
     },
-    probe::{Counts, Endpoint, Limits, Plan, Prober, proxy_for},
+    probe::{Counts, Endpoint, Limits, Plan, Prober, way_to},
     providers::Catalogue,
 };
 use tokio_util::sync::CancellationToken;
@@ -550,12 +550,12 @@ async fn behind_a_proxy() {
     assert_eq!(ask(&server).await.0.outcome, Outcome::Alive);
 
     let mut outside = plan(server.port, key(1));
-    assert_eq!(proxy_for(&outside.endpoint), None);
+    assert_eq!(way_to(&outside.endpoint).proxy, None);
     outside.endpoint = Endpoint::parse("https://api.openai.com/v1").unwrap();
-    let proxy = proxy_for(&outside.endpoint);
+    let proxy = way_to(&outside.endpoint).proxy.expect("a proxy");
     println!("{proxy:?}");
-    assert_eq!(proxy.as_deref(), Some("http://127.0.0.1:9"));
+    assert_eq!((proxy.variable, proxy.value.as_str()), ("ALL_PROXY", "http://127.0.0.1:9"));
     let prober = Prober::new(Arc::new(Catalogue::embedded()), limits());
     let (results, _) = run(&prober, vec![outside]).await;
-    assert_eq!(results[0].reason, Some(ProbeReason::Proxy));
+    assert_eq!(results[0].reason, Some(ProbeReason::ProxyUnreachable));
 }

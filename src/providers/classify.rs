@@ -36,6 +36,9 @@ pub struct Classification {
     pub meaning: Option<String>,
     /// What to do, in the file's words.
     pub advice: Option<String>,
+    /// Which of the texts that the deciding row looks for the answer mentions: of a wrong region, the
+    /// right host.
+    pub mentioned: Option<String>,
     /// How well the deciding row is supported.
     pub confidence: Confidence,
 }
@@ -115,10 +118,11 @@ impl<'a> Understood<'a> {
     }
 
     fn mentioned<'r>(&self, row: &'r AnswerEntry) -> &'r str {
-        row.mentions
-            .iter()
-            .find(|text| self.text.contains(text.as_str()))
-            .unwrap_or(&row.unmentioned)
+        self.known_mention(row).unwrap_or(&row.unmentioned)
+    }
+
+    fn known_mention<'r>(&self, row: &'r AnswerEntry) -> Option<&'r str> {
+        row.mentions.iter().map(String::as_str).find(|text| self.text.contains(text))
     }
 }
 
@@ -138,7 +142,15 @@ impl Provider {
             })
         });
         let classification = |outcome, meaning: Option<String>, advice: Option<String>, sure| {
-            Classification { outcome, code: code.cloned(), meaning, advice, confidence: sure }
+            let mentioned = None;
+            Classification {
+                outcome,
+                code: code.cloned(),
+                meaning,
+                advice,
+                mentioned,
+                confidence: sure,
+            }
         };
 
         let row = file.answers.iter().find(|row| {
@@ -156,12 +168,14 @@ impl Provider {
                         .map(|text| text.replace("{mentioned}", understood.mentioned(row)))
                         .filter(|text| !text.is_empty())
                 };
-                return classification(
+                let classified = classification(
                     outcome,
                     filled(&row.meaning),
                     filled(&row.advice),
                     row.confidence.unwrap_or(file.confidence),
                 );
+                let mentioned = understood.known_mention(row).map(str::to_owned);
+                return Classification { mentioned, ..classified };
             }
         } else if let Some(success) = &file.success
             && success.status == answer.status
@@ -388,6 +402,7 @@ mod tests {
         let body = r#"{"error":{"code":"incorrect_hostname","message":"use eu.api.openai.com"}}"#;
         let classification = classify("openai", 401, "application/json", body);
         assert_eq!(classification.outcome, Outcome::WrongRegion);
+        assert_eq!(classification.mentioned.as_deref(), Some("eu.api.openai.com"));
         assert!(classification.advice.unwrap().contains("https://eu.api.openai.com/v1"));
         let foreign = r#"{"error":{"code":"incorrect_hostname","message":"use zz.api.evil.test"}}"#;
         let classification = classify("openai", 401, "application/json", foreign);

@@ -19,13 +19,13 @@ use crate::{
         outcome::{ProbeReason, ProbeResult},
         reading::{Reading, State},
         snapshot::{Snapshot, Summary},
+        way::Way,
     },
     engine::{
         intern::lengthened,
         plan::{plan, unasked},
     },
     inventory::Expect,
-    probe::{proxy_for, roots_from_environment},
 };
 
 impl Flow {
@@ -83,6 +83,7 @@ impl Flow {
             findings: judgement.findings,
             chains: judgement.chains,
             summary,
+            endpoints: self.endpoints.clone(),
             notices: self.notices(),
             tour: self.tour.clone(),
         })
@@ -160,17 +161,10 @@ impl Flow {
 
     /// What a person should know of this run.
     fn notices(&self) -> Vec<String> {
-        if self.setup.offline {
-            return Vec::new();
-        }
-        let endpoints: BTreeSet<_> =
-            self.answers.keys().map(|identity| identity.endpoint.clone()).collect();
-        let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
-        let proxies =
-            proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));
-        let encrypted = endpoints.iter().any(|endpoint| !endpoint.is_plain());
-        let roots = roots_from_environment().filter(|_| encrypted);
-        let roots = roots.map(|path| format!("certificates are checked against {path}"));
+        let ways = || self.endpoints.values().map(|facts| &facts.way);
+        let proxies: BTreeSet<String> = ways().filter_map(Way::proxy_text).collect();
+        let roots: BTreeSet<String> = ways().filter_map(Way::roots_text).collect();
+        let proxies = proxies.iter().map(|proxy| format!("asked through the proxy {proxy}"));
         proxies.chain(roots).collect()
     }
 }

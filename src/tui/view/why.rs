@@ -10,7 +10,7 @@ use crate::{
     tui::{
         action::{Action, Scope},
         model::Model,
-        text::{age, fit_end, width, wrap},
+        text::{age, countdown, fit_end, width, wrap},
         view::{clip, parts},
     },
 };
@@ -186,6 +186,9 @@ pub fn provider(model: &Model, row: &Row) -> Option<String> {
     }
     if let Some(checked) = probe.checked_at {
         text.push_str(&format!(", {} ago", age(checked, model.now)));
+    }
+    if let Some(left) = probe.retry_at.and_then(|at| countdown(at, model.now)) {
+        text.push_str(&format!(", may be asked again in {left}"));
     }
     if let Some(meaning) = &probe.meaning {
         text.push_str(&format!(": {}", model.glyphs.own(meaning)));
