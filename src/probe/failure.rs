@@ -72,7 +72,10 @@ fn tls(error: &rustls::Error) -> ProbeReason {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             ProbeReason::TlsNotYetValid
         }
-        CertificateError::UnknownIssuer => ProbeReason::TlsUnknownIssuer,
+        // A bad signature: the issuer has the name of a trusted one, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            ProbeReason::TlsUnknownIssuer
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             ProbeReason::TlsWrongName
         }
