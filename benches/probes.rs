@@ -2,7 +2,7 @@
 //! from start to end, and `curl --parallel` sending the same requests. The budget is 1.15 of the time
 //! that the answers alone take (ceil(1000 / 64) x 100 ms).
 //!
-//! `cargo bench --bench probes`
+//! `cargo bench --bench probes`; `STALEKEY_BINARY` names another build to measure.
 
 #![expect(clippy::print_stdout, reason = "it prints what it measured")]
 
@@ -112,7 +112,8 @@ fn write(path: &Path, text: &str) {
 }
 
 fn stalekey(folder: &Path, port: u16) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_stalekey"));
+    let other = std::env::var_os("STALEKEY_BINARY");
+    let mut command = Command::new(other.unwrap_or(env!("CARGO_BIN_EXE_stalekey").into()));
     command
         .args(["check", "--format", "json", "--concurrency"])
         .args([&IN_FLIGHT.to_string(), "--requests-per-second", "1000000"])
