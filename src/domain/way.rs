@@ -24,9 +24,10 @@ impl Way {
     pub fn proxy_text(&self) -> Option<String> {
         let FromEnvironment { variable, value } = self.proxy.as_ref()?;
         let when = if self.roots.is_empty() {
-            "if it opens TLS and this machine trusts its certificate"
+            "if it opens TLS and this machine trusts its certificate".to_owned()
         } else {
-            "if it opens TLS with a certificate of that CA"
+            let variables: Vec<&str> = self.roots.iter().map(|root| root.variable).collect();
+            format!("if it opens TLS with a certificate of a CA in {}", variables.join(" or "))
         };
         Some(format!("{value} (from {variable}); this key will be visible to it {when}"))
     }
@@ -90,6 +91,6 @@ mod tests {
         way.roots = vec![from("SSL_CERT_FILE", ""), from("SSL_CERT_DIR", "/a")];
         let expected = "CA from SSL_CERT_FILE, which is empty and SSL_CERT_DIR /a";
         assert_eq!(way.roots_text().as_deref(), Some(expected));
-        assert!(way.proxy_text().unwrap().ends_with("of that CA"));
+        assert!(way.proxy_text().unwrap().ends_with("a CA in SSL_CERT_FILE or SSL_CERT_DIR"));
     }
 }
