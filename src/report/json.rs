@@ -21,6 +21,7 @@ use crate::domain::{
     snapshot::{Row, Snapshot},
     trap::Trapped,
     verdict::Verdict,
+    way::{EndpointFacts, FromEnvironment},
 };
 
 /// Grows when a field changes its meaning or goes away.
@@ -60,6 +61,8 @@ pub struct Report {
     diagnoses: Vec<DiagnosisReport>,
     /// Layers linked by `source`.
     chains: Vec<ChainReport>,
+    /// Every URL that was asked.
+    endpoints: BTreeMap<String, EndpointReport>,
     /// What a person should know of this run.
     notices: Vec<String>,
 }
@@ -270,6 +273,54 @@ struct ProbeReport {
     /// Whether the key that the answer repeats, masked, fits: this_key or another_key; null where it
     /// repeats none.
     received: Option<String>,
+    /// Of a key that belongs to another regional host: that host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    right_host: Option<String>,
+    /// Of a wrong organisation or project: what the key got without that header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trial: Option<TrialReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct TrialReport {
+    /// organisation or project.
+    without: &'static str,
+    /// What the answer meant; an accepted one proves that the header is wrong and the key is not.
+    outcome: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct EndpointReport {
+    /// The proxy of the environment that it is asked through.
+    proxy: Option<FromEnvironmentReport>,
+    /// What the environment puts in the place of the platform's root certificates.
+    roots: Vec<FromEnvironmentReport>,
+    /// Milliseconds to the last answers, at most ten, the newest last.
+    latencies_ms: Vec<u64>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FromEnvironmentReport {
+    /// Its name.
+    variable: &'static str,
+    /// What it says, without a password.
+    value: String,
+}
+
+impl FromEnvironmentReport {
+    fn of(setting: &FromEnvironment) -> Self {
+        Self { variable: setting.variable, value: setting.value.clone() }
+    }
+}
+
+impl EndpointReport {
+    fn of(facts: &EndpointFacts) -> Self {
+        Self {
+            proxy: facts.way.proxy.as_ref().map(FromEnvironmentReport::of),
+            roots: facts.way.roots.iter().map(FromEnvironmentReport::of).collect(),
+            latencies_ms: facts.latencies_ms.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -333,6 +384,11 @@ impl Report {
                 exit_code,
             },
             rows: snapshot.rows.iter().map(|row| RowReport::of(row, snapshot)).collect(),
+            endpoints: snapshot
+                .endpoints
+                .iter()
+                .map(|(url, facts)| (url.clone(), EndpointReport::of(facts)))
+                .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
             notices: snapshot.notices.clone(),
@@ -372,6 +428,11 @@ impl RowReport {
                 missing_models: probe.missing_models.clone(),
                 confidence: probe.confidence.map(|confidence| confidence.name().to_owned()),
                 received: probe.received.map(|received| received.name().to_owned()),
+                right_host: probe.right_host.clone(),
+                trial: probe.trial.map(|trial| TrialReport {
+                    without: trial.without.name(),
+                    outcome: trial.outcome.name().to_owned(),
+                }),
             },
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.clone(),
