@@ -121,9 +121,12 @@ pub fn parse_several(
     wanted: &Wanted,
 ) -> Vec<Read> {
     let refers = files.iter().any(|file| memchr::memchr(b'$', file).is_some());
-    let alone = |file: &&[u8]| match refers {
-        true => parse(dialect, file, environment),
-        false => parse_wanted(dialect, file, environment, wanted),
+    let alone = |file: &&[u8]| {
+        if refers {
+            parse(dialect, file, environment)
+        } else {
+            parse_wanted(dialect, file, environment, wanted)
+        }
     };
     let mut read = match (files, sight(dialect)) {
         ([] | [_], _) | (_, Sight::Alone) => files.iter().map(alone).collect(),
