@@ -110,7 +110,8 @@ fn theirs(program: &str, script: &str, home: &Path) -> Option<Seen> {
     for entry in output.stdout.split(|byte| *byte == 0) {
         ran |= entry.starts_with(b"PATH=");
         for name in NAMES {
-            let value = entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
+            let value =
+                entry.strip_prefix(name.as_bytes()).and_then(|rest| rest.strip_prefix(b"="));
             if let Some(value) = value {
                 seen.insert(name, Some(value.to_vec()));
             }
@@ -127,38 +128,99 @@ fn text(choices: &[&'static str]) -> impl Strategy<Value = String> + Clone + use
 fn posix(shell: &'static str) -> impl Strategy<Value = String> {
     let name = text(&["K", "K", "A", "B", "C", "PARENT"]);
     let mut values = vec![
-        "v", "'a b'", "\"a $A\"", "$A", "${B}", "${C:-d}", "${A:+x}", "a\\ b", "~/x", "'#'", "a#b",
-        "\"$HOME/x\"", "$(echo dynamic)", "`echo dynamic`", "", "''", "\"a\\\"b\\\\c\\$\"", "é",
-        "${MISSING-'q'}", "\"${MISSING:-'q'}\"", "a\\\nb", "x=y", "a:~/b", "${PARENT}$K",
+        "v",
+        "'a b'",
+        "\"a $A\"",
+        "$A",
+        "${B}",
+        "${C:-d}",
+        "${A:+x}",
+        "a\\ b",
+        "~/x",
+        "'#'",
+        "a#b",
+        "\"$HOME/x\"",
+        "$(echo dynamic)",
+        "`echo dynamic`",
+        "",
+        "''",
+        "\"a\\\"b\\\\c\\$\"",
+        "é",
+        "${MISSING-'q'}",
+        "\"${MISSING:-'q'}\"",
+        "a\\\nb",
+        "x=y",
+        "a:~/b",
+        "${PARENT}$K",
     ];
     if shell != "dash" {
         values.extend(["$'a\\tb'", "$'\\x41'"]);
     }
     let value = text(&values);
     let path = text(&[
-        "~/a.sh", "\"$HOME/a.sh\"", "$HOME/b.sh", "~/missing.sh", "~/broken.sh", "~/returns.sh",
+        "~/a.sh",
+        "\"$HOME/a.sh\"",
+        "$HOME/b.sh",
+        "~/missing.sh",
+        "~/broken.sh",
+        "~/returns.sh",
         "\"$HOME\"/loop.sh",
     ]);
     let assign = (name.clone(), value.clone()).prop_map(|(name, value)| format!("{name}={value}"));
     let export =
         (name.clone(), value.clone()).prop_map(|(name, value)| format!("export {name}={value}"));
     let mut others = vec![
-        "true", "false", ":", "echo x", "set -a", "set +a", "# export K=comment\n:", "! true",
-        "cat <<E\nexport K=here\nE", "cat <<'E' <<-F\n$K `x\nE\n\texport K=tabs\n\tF",
-        "export K=v 2>/dev/null", "( export K=lost )", "export K=piped | cat", "export A B",
-        "test -f ~/a.sh && K=tested", "[ -s ~/missing.sh ] || A=absent", "[ -d ~/d ] && B=folder",
-        "alias k='export K=alias'", "K=temporary true", "trap 'export K=trapped' EXIT",
-        "export K=away &", "read K </dev/null", "eval 'K=evaluated'", "K=a A=$K; export A",
-        "case $A in *v*) K=case;; *) B=other;; esac", "while false; do K=never; done",
-        "readonly R=1", "export \"K=q u o\"", "true && K=yes || K=no", "false && K=yes || K=no",
-        "return", "printf '%s' \"$K\" >/dev/null", "if true; then :; fi", "{ A=group; }",
+        "true",
+        "false",
+        ":",
+        "echo x",
+        "set -a",
+        "set +a",
+        "# export K=comment\n:",
+        "! true",
+        "cat <<E\nexport K=here\nE",
+        "cat <<'E' <<-F\n$K `x\nE\n\texport K=tabs\n\tF",
+        "export K=v 2>/dev/null",
+        "( export K=lost )",
+        "export K=piped | cat",
+        "export A B",
+        "test -f ~/a.sh && K=tested",
+        "[ -s ~/missing.sh ] || A=absent",
+        "[ -d ~/d ] && B=folder",
+        "alias k='export K=alias'",
+        "K=temporary true",
+        "trap 'export K=trapped' EXIT",
+        "export K=away &",
+        "read K </dev/null",
+        "eval 'K=evaluated'",
+        "K=a A=$K; export A",
+        "case $A in *v*) K=case;; *) B=other;; esac",
+        "while false; do K=never; done",
+        "readonly R=1",
+        "export \"K=q u o\"",
+        "true && K=yes || K=no",
+        "false && K=yes || K=no",
+        "return",
+        "printf '%s' \"$K\" >/dev/null",
+        "if true; then :; fi",
+        "{ A=group; }",
     ];
     if shell != "dash" {
         others.extend([
-            "declare -x K=declared", "typeset -x A=$B", "export -n K", "declare +x K", "K+=more",
-            "[[ -f ~/a.sh ]] && K=double", "[[ ! -f ~/a.sh ]] && K=double", "cat <<< 'export K=s'",
-            "A=(x y)", "function g { K=inside; }", "source ~/a.sh", "local K=wrong",
-            "(( 1 < 2 )) && B=arithmetic", "export K A=list",
+            "declare -x K=declared",
+            "typeset -x A=$B",
+            "export -n K",
+            "declare +x K",
+            "K+=more",
+            "[[ -f ~/a.sh ]] && K=double",
+            "[[ ! -f ~/a.sh ]] && K=double",
+            "cat <<< 'export K=s'",
+            "A=(x y)",
+            "function g { K=inside; }",
+            "source ~/a.sh",
+            "local K=wrong",
+            "(( 1 < 2 )) && B=arithmetic",
+            "export K A=list",
         ]);
     }
     if shell == "zsh" {
@@ -175,12 +237,13 @@ fn posix(shell: &'static str) -> impl Strategy<Value = String> {
     ];
     let block = leaf.prop_recursive(3, 12, 4, |inner| {
         let body = prop::collection::vec(inner, 1..4).prop_map(|lines| lines.join("\n"));
-        let test = text(&["true", "false", "[ -f ~/a.sh ]", "[ ! -e ~/a.sh ]", "[ -n \"$A\" ]", "A=x"]);
-        let words = text(&["1 2", "a", "\"x y\" z", "~/d/*.sh", "$HOME/d/*.none", "$(echo x)", "$A"]);
+        let test =
+            text(&["true", "false", "[ -f ~/a.sh ]", "[ ! -e ~/a.sh ]", "[ -n \"$A\" ]", "A=x"]);
+        let words =
+            text(&["1 2", "a", "\"x y\" z", "~/d/*.sh", "$HOME/d/*.none", "$(echo x)", "$A"]);
         prop_oneof![
-            (test, body.clone(), body.clone()).prop_map(|(test, yes, no)| format!(
-                "if {test}; then\n{yes}\nelse\n{no}\nfi"
-            )),
+            (test, body.clone(), body.clone())
+                .prop_map(|(test, yes, no)| format!("if {test}; then\n{yes}\nelse\n{no}\nfi")),
             (words, body.clone()).prop_map(|(words, body)| format!(
                 "for i in {words}; do\n{body}\nA=$i\n[ -r \"$i\" ] && . \"$i\"\ndone"
             )),
@@ -190,7 +253,8 @@ fn posix(shell: &'static str) -> impl Strategy<Value = String> {
             body.prop_map(|body| format!("case $PARENT in from*)\n{body}\n;; esac")),
         ]
     });
-    let broken = text(&["", "", "", "", "", "fi", "K='open", "K=\"open", "export K=v; )", "if true"]);
+    let broken =
+        text(&["", "", "", "", "", "fi", "K='open", "K=\"open", "export K=v; )", "if true"]);
     (prop::collection::vec(block, 1..7), broken)
         .prop_map(|(lines, broken)| format!("{}\n{broken}", lines.join("\n")))
 }
@@ -199,36 +263,125 @@ fn posix(shell: &'static str) -> impl Strategy<Value = String> {
 fn fish() -> impl Strategy<Value = String> {
     let name = text(&["K", "K", "A", "B", "C", "PARENT"]);
     let value = text(&[
-        "v", "'a b'", "\"a $A\"", "$A", "a$B", "\"$B\"x", "{x,y}z", "{$A}x", "a\\ b", "~/x", "a#b",
-        "$HOME", "(echo dynamic)", "\"$(echo dynamic)\"", "", "''", "'a\\'b\\\\c\\d'",
-        "\"a\\\"b\\\\c\\$d\\e\"", "\\x41\\t", "é", "$A[1]", "$A[-1]", "$A[1..2]", "\"$A[2]\"", "a b c",
-        "$$N", "$A$B", "{,a}", "{a}", "x{a,b}{c,d}", "=", "a\\\nb", "\\u00e9", "%x", "a^b", "$A{1,2}",
+        "v",
+        "'a b'",
+        "\"a $A\"",
+        "$A",
+        "a$B",
+        "\"$B\"x",
+        "{x,y}z",
+        "{$A}x",
+        "a\\ b",
+        "~/x",
+        "a#b",
+        "$HOME",
+        "(echo dynamic)",
+        "\"$(echo dynamic)\"",
+        "",
+        "''",
+        "'a\\'b\\\\c\\d'",
+        "\"a\\\"b\\\\c\\$d\\e\"",
+        "\\x41\\t",
+        "é",
+        "$A[1]",
+        "$A[-1]",
+        "$A[1..2]",
+        "\"$A[2]\"",
+        "a b c",
+        "$$N",
+        "$A$B",
+        "{,a}",
+        "{a}",
+        "x{a,b}{c,d}",
+        "=",
+        "a\\\nb",
+        "\\u00e9",
+        "%x",
+        "a^b",
+        "$A{1,2}",
     ]);
-    let flags = text(&["-gx", "-x", "-g", "", "-gxa", "-l", "-lx", "-gu", "-f", "-gx --path", "-xg --", "--export --global", "-p", "-u", "-gx -a"]);
-    let path = text(&["~/a.fish", "\"$HOME/a.fish\"", "$HOME/missing.fish", "~/broken.fish", "~/returns.fish"]);
+    let flags = text(&[
+        "-gx",
+        "-x",
+        "-g",
+        "",
+        "-gxa",
+        "-l",
+        "-lx",
+        "-gu",
+        "-f",
+        "-gx --path",
+        "-xg --",
+        "--export --global",
+        "-p",
+        "-u",
+        "-gx -a",
+    ]);
+    let path = text(&[
+        "~/a.fish",
+        "\"$HOME/a.fish\"",
+        "$HOME/missing.fish",
+        "~/broken.fish",
+        "~/returns.fish",
+    ]);
     let set = (flags, name.clone(), value.clone())
         .prop_map(|(flags, name, value)| format!("set {flags} {name} {value}"));
-    let export =
-        (name.clone(), value).prop_map(|(name, value)| format!("export {name}={value}"));
+    let export = (name.clone(), value).prop_map(|(name, value)| format!("export {name}={value}"));
     let other = text(&[
-        "true", "false", "not true", "# set -gx K comment", "set N K", "set N A", "echo x | cat",
-        "set -gx K piped | cat", "set -gx K away &", "echo x; and set -gx K said", "true; and set -gx K yes",
-        "false; or set -gx K no", "true && set -gx K yes || set -gx K no", "set -q K; or set -gx K asked",
-        "set -q K; and set -gx A asked", "K=temporary true", "set -gx K=wrong v", "set K[1] first",
-        "set -e K[1]", "set -e K", "set -eg A", "test -f ~/a.fish; and set -gx K tested",
-        "test -d ~/d; and set -gx B folder", "[ -f ~/missing.fish ]; or set -gx A absent",
-        "if not test -f ~/a.fish; set -gx K none; end", "function f; set -gx K inside; end", "read -gx K </dev/null",
-        "switch $A; case 'v*'; set -gx K case; case '*'; set -gx B other; end", "builtin set -gx K built",
-        "set -gx K v >/dev/null 2>&1", "set -S K", "return", "eval set -gx K evaluated", "set -gx K v # comment",
-        "while false; set -gx K never; end", "set -gx A a b c", "set -gx KPATH a b; set -gx K $KPATH \"$KPATH\"",
+        "true",
+        "false",
+        "not true",
+        "# set -gx K comment",
+        "set N K",
+        "set N A",
+        "echo x | cat",
+        "set -gx K piped | cat",
+        "set -gx K away &",
+        "echo x; and set -gx K said",
+        "true; and set -gx K yes",
+        "false; or set -gx K no",
+        "true && set -gx K yes || set -gx K no",
+        "set -q K; or set -gx K asked",
+        "set -q K; and set -gx A asked",
+        "K=temporary true",
+        "set -gx K=wrong v",
+        "set K[1] first",
+        "set -e K[1]",
+        "set -e K",
+        "set -eg A",
+        "test -f ~/a.fish; and set -gx K tested",
+        "test -d ~/d; and set -gx B folder",
+        "[ -f ~/missing.fish ]; or set -gx A absent",
+        "if not test -f ~/a.fish; set -gx K none; end",
+        "function f; set -gx K inside; end",
+        "read -gx K </dev/null",
+        "switch $A; case 'v*'; set -gx K case; case '*'; set -gx B other; end",
+        "builtin set -gx K built",
+        "set -gx K v >/dev/null 2>&1",
+        "set -S K",
+        "return",
+        "eval set -gx K evaluated",
+        "set -gx K v # comment",
+        "while false; set -gx K never; end",
+        "set -gx A a b c",
+        "set -gx KPATH a b; set -gx K $KPATH \"$KPATH\"",
     ]);
     let sources = path.clone().prop_map(|path| format!("source {path}"));
     let guarded = path.prop_map(|path| format!("test -r {path}; and source {path}"));
     let leaf = prop_oneof![6 => set, 1 => export, 4 => other, 1 => sources, 1 => guarded];
     let block = leaf.prop_recursive(3, 12, 4, |inner| {
         let body = prop::collection::vec(inner, 1..4).prop_map(|lines| lines.join("\n"));
-        let test = text(&["true", "false", "test -f ~/a.fish", "not test -e ~/a.fish", "test -n \"$A\"", "true; and false", "set -q A"]);
-        let words = text(&["1 2", "a", "\"x y\" z", "~/d/*.fish", "$HOME/d/*.none", "(echo x)", "$A"]);
+        let test = text(&[
+            "true",
+            "false",
+            "test -f ~/a.fish",
+            "not test -e ~/a.fish",
+            "test -n \"$A\"",
+            "true; and false",
+            "set -q A",
+        ]);
+        let words =
+            text(&["1 2", "a", "\"x y\" z", "~/d/*.fish", "$HOME/d/*.none", "(echo x)", "$A"]);
         prop_oneof![
             (test, body.clone(), body.clone())
                 .prop_map(|(test, yes, no)| format!("if {test}\n{yes}\nelse\n{no}\nend")),
@@ -240,7 +393,21 @@ fn fish() -> impl Strategy<Value = String> {
             body.prop_map(|body| format!("switch $PARENT\ncase 'from*'\n{body}\nend")),
         ]
     });
-    let broken = text(&["", "", "", "", "", "", "end", "set K 'open", "set K (echo", "K=v", "if true", "echo $", "cat <<E"]);
+    let broken = text(&[
+        "",
+        "",
+        "",
+        "",
+        "",
+        "",
+        "end",
+        "set K 'open",
+        "set K (echo",
+        "K=v",
+        "if true",
+        "echo $",
+        "cat <<E",
+    ]);
     let line_end = text(&["\n", "\n", "\r\n"]);
     (prop::collection::vec(block, 1..7), broken, line_end).prop_map(|(lines, broken, end)| {
         // A backslash before a carriage return is another thing than a continued line.
@@ -264,7 +431,11 @@ fn a_shell_is_read_as_it_reads(#[case] program: &'static str, #[case] shell: She
     fs::create_dir(home.path().join("d")).unwrap();
     let is_fish = shell == Shell::Fish;
     let set = |name: &str, value: &str| {
-        if is_fish { format!("set -gx {name} {value}\n") } else { format!("export {name}={value}\n") }
+        if is_fish {
+            format!("set -gx {name} {value}\n")
+        } else {
+            format!("export {name}={value}\n")
+        }
     };
     let end = if is_fish { "fish" } else { "sh" };
     write(&format!("a.{end}"), &set("K", "from-a"));

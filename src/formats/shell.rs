@@ -25,8 +25,7 @@ pub(in crate::formats) use scanner::{End, Scan, scan};
 pub const NOT_EXPORTED: &str = "assigned but not exported";
 
 /// The problem of a guard: what stands below it is for some shells only.
-pub const LEAVES: &str =
-    "leaves the file under a condition; not every shell reads what is below";
+pub const LEAVES: &str = "leaves the file under a condition; not every shell reads what is below";
 
 /// The problem of commands that are made while a file runs.
 pub const MADE: &str = "a command is made while the file runs; what it sets is not known";

@@ -16,7 +16,10 @@ use crate::{
         secret::SecretValue,
         trap::{Trap, Trapped, of_value},
     },
-    formats::{Contents, shell::{LEAVES, NOT_EXPORTED}},
+    formats::{
+        Contents,
+        shell::{LEAVES, NOT_EXPORTED},
+    },
     inventory::Layer,
     layers::{companion, near_miss::near_misses},
 };
@@ -313,9 +316,8 @@ fn below_a_guard(reading: &Reading<SecretValue>) -> Option<Trapped> {
     let winner = reading.occurrences.iter().find(|occurrence| {
         occurrence.wins && Some(&occurrence.variable) == reading.variable.as_ref()
     })?;
-    let is_above = |place: &Place| {
-        place.path == winner.place.path && place.position < winner.place.position
-    };
+    let is_above =
+        |place: &Place| place.path == winner.place.path && place.position < winner.place.position;
     let guard = reading
         .problems
         .iter()

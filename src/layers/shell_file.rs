@@ -52,13 +52,7 @@ pub(super) fn read(
     }
     let undefined =
         if elsewhere { Undefined::Opaque(OpaqueReason::Elsewhere) } else { Undefined::Missing };
-    vec![Found {
-        place: Some(place),
-        evidence,
-        undefined,
-        traps,
-        ..Found::configured(contents)
-    }]
+    vec![Found { place: Some(place), evidence, undefined, traps, ..Found::configured(contents) }]
 }
 
 /// What a shell of this user starts with.

@@ -153,10 +153,8 @@ impl<'text, 'run, 'caller> Scanner<'text, 'run, 'caller> {
         sources: &'run mut Sources<'caller>,
         base: Certainty,
     ) -> Self {
-        let grammar = Grammar {
-            dollar_quotes: shell != Shell::Posix,
-            word_parentheses: shell == Shell::Zsh,
-        };
+        let grammar =
+            Grammar { dollar_quotes: shell != Shell::Posix, word_parentheses: shell == Shell::Zsh };
         let start = state.mark();
         Scanner {
             words: Words { text, grammar },

@@ -113,7 +113,10 @@ fn check(shell: Shell, text: &str, sees: &Sees) {
 #[case::loop_over_a_command("for i in $(x); do export K=$i; done", Conditional)]
 #[case::loop_that_may_end("for i in 1 2; do x && break; export K=$i; done", Conditional)]
 #[case::loop_in_a_loop("for i in 1 2; do for j in a b; do export K=$i$j; done; done", Value("2b"))]
-#[case::here_document_in_a_loop("for i in 1 2; do cat <<E; done; export K=v\nK=no\nE\nexport L=w", Value("v"))]
+#[case::here_document_in_a_loop(
+    "for i in 1 2; do cat <<E; done; export K=v\nK=no\nE\nexport L=w",
+    Value("v")
+)]
 #[case::loop_while("while read l; do export K=$l; done < f", Conditional)]
 #[case::function("f() { export K=v; }", Conditional)]
 #[case::named_function("function f {\n export K=v\n}", Conditional)]

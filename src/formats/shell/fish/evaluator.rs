@@ -344,20 +344,24 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
                     // `export NAME=(command)`: the name at least is known.
                     if let Some(name) = name_before_sign(word) {
                         let at = word.at + name.len() + 1;
-                        self.variables.assign(Scope::Global, &name, at, vec![value], flags, certainty);
+                        self.variables.assign(
+                            Scope::Global,
+                            &name,
+                            at,
+                            vec![value],
+                            flags,
+                            certainty,
+                        );
                     }
                     continue;
                 };
-                let (name, values, at) = match memchr::memchr(b'=', &bytes) {
-                    Some(sign) => {
-                        let value = vec![Known::Bytes(bytes[sign + 1..].to_vec())];
-                        (&bytes[..sign], value, word.at + sign + 1)
-                    }
-                    None => {
-                        let name = String::from_utf8_lossy(&bytes);
-                        let values = self.variables.look_up(&name).map_or(Vec::new(), |it| it.0);
-                        (bytes.as_slice(), values, word.at)
-                    }
+                let (name, values, at) = if let Some(sign) = memchr::memchr(b'=', &bytes) {
+                    let value = vec![Known::Bytes(bytes[sign + 1..].to_vec())];
+                    (&bytes[..sign], value, word.at + sign + 1)
+                } else {
+                    let name = String::from_utf8_lossy(&bytes);
+                    let values = self.variables.look_up(&name).map_or(Vec::new(), |it| it.0);
+                    (bytes.as_slice(), values, word.at)
                 };
                 if is_valid(name) {
                     let name = String::from_utf8_lossy(name).into_owned();
@@ -422,9 +426,9 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
             None => (false, [].as_slice()),
         };
         let holds = match operands {
-            [operator, path] => std::str::from_utf8(path)
-                .ok()
-                .and_then(|path| self.sources.test(operator, path)),
+            [operator, path] => {
+                std::str::from_utf8(path).ok().and_then(|path| self.sources.test(operator, path))
+            }
             _ => None,
         };
         self.status = match holds {

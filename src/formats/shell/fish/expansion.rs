@@ -76,10 +76,10 @@ impl Evaluator<'_, '_> {
                 Piece::Dynamic => (vec![DYNAMIC], false),
             })
             .collect();
-        let of_kind = |wanted: bool| {
-            lists.iter().enumerate().filter(move |(_, list)| list.1 == wanted)
-        };
-        let order: Vec<usize> = of_kind(false).chain(of_kind(true)).map(|(index, _)| index).collect();
+        let of_kind =
+            |wanted: bool| lists.iter().enumerate().filter(move |(_, list)| list.1 == wanted);
+        let order: Vec<usize> =
+            of_kind(false).chain(of_kind(true)).map(|(index, _)| index).collect();
         let count = lists.iter().fold(1_usize, |count, list| count.saturating_mul(list.0.len()));
         if count > MOST_ELEMENTS {
             return vec![DYNAMIC];
@@ -108,9 +108,9 @@ impl Evaluator<'_, '_> {
     }
 
     fn home(&self) -> Vec<Known> {
-        self.variables.look_up("HOME").map_or_else(|| vec![DYNAMIC], |(values, is_path)| {
-            vec![joined(&values, is_path)]
-        })
+        self.variables
+            .look_up("HOME")
+            .map_or_else(|| vec![DYNAMIC], |(values, is_path)| vec![joined(&values, is_path)])
     }
 
     fn variable(&mut self, variable: &Variable) -> Vec<Known> {
@@ -218,14 +218,13 @@ pub(super) struct Index {
 
 impl Index {
     fn read(text: &str) -> Option<Self> {
-        let number = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-        match text.split_once("..") {
-            Some((first, last)) => Some(Self { first: number(first)?, last: number(last)? }),
-            None => {
-                let only = Some(text.parse().ok()?);
-                Some(Self { first: only, last: only })
-            }
+        let number =
+            |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
+        if let Some((first, last)) = text.split_once("..") {
+            return Some(Self { first: number(first)?, last: number(last)? });
         }
+        let only = Some(text.parse().ok()?);
+        Some(Self { first: only, last: only })
     }
 
     /// Counted from 1, in a list of this length; 0 and what lies beyond it is no element.

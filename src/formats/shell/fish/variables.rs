@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
-use super::super::{NOT_EXPORTED, state::{Certainty, Known, Source}};
+use super::super::{
+    NOT_EXPORTED,
+    state::{Certainty, Known, Source},
+};
 use crate::{
     domain::{
         place::Place,
@@ -204,9 +207,10 @@ impl<'caller> Variables<'caller> {
     /// The file itself has set it for certain.
     pub(super) fn is_set_here(&self, name: &str) -> bool {
         let Some(scope) = self.scope_of(name) else { return false };
-        self.variables(scope).get(name).and_then(|variable| variable.values.as_ref()).is_some_and(
-            |values| values.iter().all(|value| matches!(value, Known::Bytes(_))),
-        )
+        self.variables(scope)
+            .get(name)
+            .and_then(|variable| variable.values.as_ref())
+            .is_some_and(|values| values.iter().all(|value| matches!(value, Known::Bytes(_))))
     }
 
     /// `set NAME values…`.
@@ -323,11 +327,8 @@ impl<'caller> Variables<'caller> {
                 kept_back.push(index);
                 if won.contains_key(name) || self.environment.contains_key(name) {
                     let open = matches!(variable.values.as_deref(), Some([Known::Opaque(_)]));
-                    self.contents.occurrences[index].yields = if open {
-                        Yield::Opaque(OpaqueReason::Conditional)
-                    } else {
-                        Yield::Unset
-                    };
+                    self.contents.occurrences[index].yields =
+                        if open { Yield::Opaque(OpaqueReason::Conditional) } else { Yield::Unset };
                 } else {
                     continue;
                 }

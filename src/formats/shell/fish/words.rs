@@ -101,7 +101,10 @@ impl Words<'_> {
         let mut at = start;
         while let Some(byte) = self.text.get(at).copied() {
             match (byte, inside) {
-                (b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>', Inside::Command)
+                (
+                    b' ' | b'\t' | b'\r' | b'\n' | b';' | b'&' | b'|' | b'<' | b'>',
+                    Inside::Command,
+                )
                 | (b',' | b'}', Inside::Braces)
                 | (b' ' | b'\t' | b'\n' | b']', Inside::Brackets) => break,
                 (b'\\', _) => at = self.escape(at, &mut word)?,
@@ -113,7 +116,10 @@ impl Words<'_> {
                 (b'$', _) => at = self.variable(at, &mut word, false, depth)?,
                 (b'(', _) => at = self.substitution(at, &mut word, depth)?,
                 (b')', _) => {
-                    return Err(Refused { at, why: "a parenthesis is closed that was never opened" });
+                    return Err(Refused {
+                        at,
+                        why: "a parenthesis is closed that was never opened",
+                    });
                 }
                 (b'{', _) => at = self.braces(at, &mut word, depth)?,
                 (b'}', Inside::Command) => {
