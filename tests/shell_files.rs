@@ -51,7 +51,7 @@ fn files(context: &TestContext, row: &Value) -> Vec<String> {
     "~/.config/fish/config.fish",
     "if true\n  set -gx OPENAI_API_KEY '@'\nend\n",
     "found",
-    "2:26"
+    "2:27"
 )]
 #[case::fish_variables(
     "~/.config/fish/fish_variables",
