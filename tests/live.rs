@@ -177,6 +177,42 @@ const MODELS: &str = r#"{"object":"list","data":[]}"#;
 const THROTTLED: &str = r#"{"error":{"code":"rate_limit_exceeded"}}"#;
 
 #[tokio::test]
+async fn only_what_is_new_is_asked_about_until_a_person_wants_all_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let server = Server::start(|request| match request.header("authorization") {
+        None => answer(401, &[], r#"{"error":{"code":null}}"#),
+        Some(_) => answer(200, &[], MODELS),
+    })
+    .await;
+    let keyed = || -> Vec<String> {
+        let keys = server.requests().into_iter().filter_map(|request| {
+            let key = request.header("authorization")?.strip_prefix("Bearer ")?;
+            key.chars().nth(8).map(String::from)
+        });
+        keys.collect()
+    };
+    let settled = |snapshot: &Snapshot| {
+        let asked = |row: &stalekey::domain::snapshot::Row| row.probe.outcome == Outcome::Alive;
+        snapshot.rows.len() == 2 && snapshot.rows.iter().all(asked) && !snapshot.progress.running
+    };
+    let mut handle = start_online(folder.path(), server.port);
+    until(&mut handle, |snapshot| settled(snapshot)).await;
+    assert_eq!(keyed(), ["a"], "one key in two places is one request");
+
+    write(folder.path(), "two", "b");
+    until(&mut handle, |snapshot| snapshot.summary.distinct_keys == 2 && settled(snapshot)).await;
+    assert_eq!(keyed(), ["a", "b"], "the old answer is young enough");
+
+    handle.commands.send(Command::RecheckAll).await.unwrap();
+    until(&mut handle, |snapshot| snapshot.summary.requests == 4 && settled(snapshot)).await;
+    let mut all = keyed();
+    all.sort();
+    assert_eq!(all, ["a", "a", "b", "b"]);
+}
+
+#[tokio::test]
 async fn what_a_throttling_host_owes_is_asked_for_when_its_time_has_come() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "one", "a");
