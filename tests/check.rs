@@ -168,6 +168,24 @@ fn every_distinct_key_is_asked_about_once() {
     assert_eq!(summary["verdicts"], serde_json::json!({"current": 20, "stale": 40}));
 }
 
+/// A value that could be a key is not sent as an organisation, so it makes no request of its own.
+#[test]
+fn what_is_not_sent_along_makes_no_other_request() {
+    let context = TestContext::new();
+    let key = context.key("new");
+    let provider = Provider::accepting(&[&key]);
+    let organisations = ["org-1", "org-1", "", "0123456789abcdef0123456789abcdef01234567"];
+    let layers = organisations.iter().enumerate().map(|(number, organisation)| {
+        let file = format!("{number}.env");
+        context.write(&file, format!("OPENAI_API_KEY={key}\nOPENAI_ORG_ID={organisation}\n"));
+        dotenv(&file)
+    });
+    context.inventory(&layers.collect::<String>());
+    let report = check(&context, &provider, &[]);
+    assert_eq!(report.0["summary"]["requests"], 2, "one with the organisation, one without any");
+    assert_eq!(provider.asked().iter().flatten().count(), 2);
+}
+
 #[test]
 fn a_typed_endpoint_redirects_every_probe() {
     let (context, provider) = rotated();

@@ -11,7 +11,7 @@ use crate::{
     },
     engine::Setup,
     inventory::trust::{self, Effect},
-    probe::Endpoint,
+    probe::{Endpoint, sent_along},
 };
 
 /// What makes two probes the same one.
@@ -23,9 +23,9 @@ pub(super) struct ProbeIdentity {
     pub provider: String,
     /// The base URL that is asked.
     pub endpoint: Endpoint,
-    /// The organisation header that the layer sets.
+    /// The organisation header that is sent for the layer.
     pub organisation: Option<String>,
-    /// The project header that the layer sets.
+    /// The project header that is sent for the layer.
     pub project: Option<String>,
 }
 
@@ -48,13 +48,15 @@ pub(super) fn plan(
     if elsewhere && !(recognised && endpoint.is_catalogues_own()) {
         return Err(ProbeReason::OtherEndpoint);
     }
-    Ok(ProbeIdentity {
-        fingerprint: key.fingerprint,
-        provider: provider.to_owned(),
-        endpoint,
-        organisation: reading.context.organisation.clone(),
-        project: reading.context.project.clone(),
-    })
+    let context = &reading.context;
+    let (organisation, project) = sent_along(
+        &setup.catalogue,
+        provider,
+        context.organisation.as_deref(),
+        context.project.as_deref(),
+    );
+    let (fingerprint, provider) = (key.fingerprint, provider.to_owned());
+    Ok(ProbeIdentity { fingerprint, provider, endpoint, organisation, project })
 }
 
 /// What a row shows that is not asked about.
