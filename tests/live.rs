@@ -260,3 +260,23 @@ async fn a_host_that_wants_to_be_left_alone_takes_no_answer_back() {
     assert_eq!(server.requests().len(), 2, "one control probe and one key, and no more");
     assert_eq!(second.rows[0].verdict, Verdict::Current, "it is alive, whatever it is asked for");
 }
+
+#[tokio::test]
+async fn a_wish_that_came_too_early_is_fulfilled_when_the_host_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let server = Server::start(|request| match (request.number, request.header("authorization")) {
+        (_, None) => answer(401, &[], r#"{"error":{"code":null}}"#),
+        (0..2, _) => answer(429, &[("retry-after-ms", "500")], THROTTLED),
+        _ => answer(200, &[], MODELS),
+    })
+    .await;
+    let mut handle = start_online(folder.path(), server.port);
+    let outcome = |snapshot: &Snapshot, wanted: Outcome| {
+        snapshot.rows.len() == 2 && snapshot.rows.iter().all(|row| row.probe.outcome == wanted)
+    };
+    until(&mut handle, |snapshot| outcome(snapshot, Outcome::AliveRateLimited)).await;
+    handle.commands.send(Command::RecheckAll).await.unwrap();
+    until(&mut handle, |snapshot| outcome(snapshot, Outcome::Alive)).await;
+}

@@ -80,6 +80,8 @@ struct Answer {
     result: ProbeResult,
     /// It is shown until the new one comes.
     due: bool,
+    /// Its host wanted to be left alone when the new one was wanted.
+    owed: bool,
 }
 
 /// A pass over layers that is wanted once the current one is over.
@@ -290,20 +292,26 @@ impl Flow {
         match known.filter(|known| known.result.status.is_some()) {
             Some(known) if result.reason == Some(ProbeReason::Waiting) => {
                 known.result.retry_at = result.retry_at;
-                known.due = false;
+                (known.due, known.owed) = (false, true);
             }
             _ => {
-                self.answers.insert(identity, Answer { result, due: false });
+                self.answers.insert(
+                    identity,
+                    Answer {
+                        owed: result.reason == Some(ProbeReason::Waiting),
+                        result,
+                        due: false,
+                    },
+                );
             }
         }
     }
 
     /// When a host that asked to wait may be asked for the first of the answers it owes.
     pub(super) fn owed_at(&self) -> Option<Timestamp> {
-        let owed = |answer: &Answer| answer.result.reason == Some(ProbeReason::Waiting);
         self.answers
             .values()
-            .filter(|answer| owed(answer) && !answer.due)
+            .filter(|answer| answer.owed && !answer.due)
             .filter_map(|answer| answer.result.retry_at)
             .min()
     }
@@ -446,6 +454,7 @@ impl Flow {
             answer.due |= match (freshness, &row) {
                 (Freshness::Everything, _) => true,
                 (_, Some(identities)) => identities.contains(identity),
+                _ if answer.owed => answer.result.retry_at.is_none_or(|at| at <= now),
                 _ => is_old(&answer.result, every, now),
             };
         }
