@@ -34,11 +34,11 @@ const RUNS: usize = 5;
 fn main() {
     let provider = Provider::start();
     let folder = tempfile::tempdir().expect("a folder");
-    write_layers(folder.path());
+    write_layers(folder.path(), provider.port);
     write_curls(folder.path(), provider.port);
     let ideal = ANSWER_TAKES * u32::try_from(KEYS.div_ceil(IN_FLIGHT)).unwrap_or(u32::MAX);
     println!("{KEYS} keys, {IN_FLIGHT} in flight, {ANSWER_TAKES:?} an answer: ideal {ideal:?}");
-    measure("stalekey check", &provider, ideal, || stalekey(folder.path(), provider.port));
+    measure("stalekey check", &provider, ideal, || stalekey(folder.path()));
     measure("curl --parallel", &provider, ideal, || curl(folder.path()));
 }
 
@@ -67,7 +67,8 @@ fn measure(name: &str, provider: &Provider, ideal: Duration, run: impl Fn() -> C
     times.sort();
     if let Some(median) = times.get(times.len() / 2) {
         let ratio = median.as_secs_f64() / ideal.as_secs_f64();
-        println!("{name}: median {:.3} s, {ratio:.3} of the ideal", median.as_secs_f64());
+        let best = times[0].as_secs_f64() / ideal.as_secs_f64();
+        println!("{name}: {ratio:.3} of the ideal, {best:.3} at best");
     }
 }
 
@@ -76,7 +77,16 @@ fn key(number: usize) -> String {
     format!("sk-proj-{}T3BlbkFJ{number:074}", "A".repeat(74))
 }
 
-fn write_layers(folder: &Path) {
+/// The keys, each in a file, and a provider of the user's own with OpenAI's interface.
+fn write_layers(folder: &Path, port: u16) {
+    let own = include_str!("../assets/providers/openai.toml")
+        .replace("https://api.openai.com/v1", &format!("http://127.0.0.1:{port}/v1"));
+    let providers = folder.join("stalekey/providers");
+    fs::create_dir_all(&providers).expect("a folder");
+    for folder in [folder.join("stalekey"), providers.clone()] {
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o700)).expect("of our own");
+    }
+    write(&providers.join("openai.toml"), &own);
     let mut inventory = "version = 1\n[settings]\nstop_after_refusals = 1000000\n\
                          [fingerprint]\nsalt = \"5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e\"\n\
                          [credentials.openai]\nprovider = \"openai\"\n[environments.production]\n"
@@ -111,13 +121,12 @@ fn write(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("a file of our own");
 }
 
-fn stalekey(folder: &Path, port: u16) -> Command {
+fn stalekey(folder: &Path) -> Command {
     let other = std::env::var_os("STALEKEY_BINARY");
     let mut command = Command::new(other.unwrap_or(env!("CARGO_BIN_EXE_stalekey").into()));
     command
         .args(["check", "--format", "json", "--concurrency"])
         .args([&IN_FLIGHT.to_string(), "--requests-per-second", "1000000"])
-        .arg(format!("--endpoint=openai=http://127.0.0.1:{port}/v1"))
         .env("HOME", folder)
         .env("XDG_CONFIG_HOME", folder)
         .current_dir(folder);

@@ -19,6 +19,8 @@
 //! | mask | the few characters a person may see |
 //! | probe | one HTTP check of one distinct (key, endpoint, organisation, project) |
 //! | outcome | what a probe's answer means |
+//! | trial | one more request without an organisation or project that was refused: the proof that the header is wrong and not the key |
+//! | way | what the environment puts between here and an endpoint: a proxy, other root certificates |
 //! | verdict | what is true of one row (layer x credential) |
 //! | diagnosis | a numbered finding (`SK201`) with evidence and a fix |
 //! | chain | layers linked by `source`, from the origin to the running process |

@@ -16,7 +16,11 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use self::{client::Clients, host::Hosts, pass::Pass};
-pub use self::{client::way_to, endpoint::Endpoint, request::Preview};
+pub use self::{
+    client::way_to,
+    endpoint::Endpoint,
+    request::{Preview, sent_along},
+};
 use crate::{
     domain::{outcome::ProbeResult, secret::SecretValue},
     providers::Catalogue,

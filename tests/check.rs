@@ -4,7 +4,12 @@ use std::{
     collections::BTreeSet,
     fs::File,
     io::{self, Read as _},
+    net::TcpStream,
     process::Stdio,
+    sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
@@ -166,6 +171,53 @@ fn every_distinct_key_is_asked_about_once() {
     assert_eq!(summary["requests"], 3);
     assert_eq!(summary["extra_requests"], asked.iter().filter(|key| key.is_none()).count());
     assert_eq!(summary["verdicts"], serde_json::json!({"current": 20, "stale": 40}));
+}
+
+/// Nobody is answered before twelve keys are in flight; the inventory allows eight.
+#[test]
+fn typed_limits_rank_above_the_inventory() {
+    const KEYS: usize = 12;
+    let context = TestContext::new();
+    let keys: Vec<String> = (0..KEYS).map(|number| context.key(&number.to_string())).collect();
+    let accepted: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let (seen, all) = (AtomicUsize::new(0), Barrier::new(KEYS));
+    let provider = Provider::behind(&accepted, move |stream: TcpStream| {
+        // The first one asks without a key, and alone.
+        if seen.fetch_add(1, Ordering::SeqCst) > 0 {
+            all.wait();
+        }
+        Some(stream)
+    });
+    let layers = keys.iter().enumerate().map(|(number, key)| {
+        let file = format!("{number}.env");
+        context.write(&file, format!("OPENAI_API_KEY={key}\n"));
+        dotenv(&file)
+    });
+    context.inventory(&layers.collect::<String>());
+    let limits = ["--concurrency", "12", "--requests-per-second", "1000"];
+    let report = check(&context, &provider, &limits);
+    for row in report.rows() {
+        assert_eq!(row["probe"]["outcome"], "alive");
+    }
+    assert_eq!(report.0["summary"]["requests"], KEYS);
+}
+
+/// A value that could be a key is not sent as an organisation, so it makes no request of its own.
+#[test]
+fn what_is_not_sent_along_makes_no_other_request() {
+    let context = TestContext::new();
+    let key = context.key("new");
+    let provider = Provider::accepting(&[&key]);
+    let organisations = ["org-1", "org-1", "", "0123456789abcdef0123456789abcdef01234567"];
+    let layers = organisations.iter().enumerate().map(|(number, organisation)| {
+        let file = format!("{number}.env");
+        context.write(&file, format!("OPENAI_API_KEY={key}\nOPENAI_ORG_ID={organisation}\n"));
+        dotenv(&file)
+    });
+    context.inventory(&layers.collect::<String>());
+    let report = check(&context, &provider, &[]);
+    assert_eq!(report.0["summary"]["requests"], 2, "one with the organisation, one without any");
+    assert_eq!(provider.asked().iter().flatten().count(), 2);
 }
 
 #[test]

@@ -192,6 +192,42 @@ const MODELS: &str = r#"{"object":"list","data":[]}"#;
 const THROTTLED: &str = r#"{"error":{"code":"rate_limit_exceeded"}}"#;
 
 #[tokio::test]
+async fn only_what_is_new_is_asked_about_until_a_person_wants_all_again() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let server = Server::start(|request| match request.header("authorization") {
+        None => answer(401, &[], r#"{"error":{"code":null}}"#),
+        Some(_) => answer(200, &[], MODELS),
+    })
+    .await;
+    let keyed = || -> Vec<String> {
+        let keys = server.requests().into_iter().filter_map(|request| {
+            let key = request.header("authorization")?.strip_prefix("Bearer ")?;
+            key.chars().nth(8).map(String::from)
+        });
+        keys.collect()
+    };
+    let settled = |snapshot: &Snapshot| {
+        let asked = |row: &stalekey::domain::snapshot::Row| row.probe.outcome == Outcome::Alive;
+        snapshot.rows.len() == 2 && snapshot.rows.iter().all(asked) && !snapshot.progress.running
+    };
+    let mut handle = start_online(folder.path(), server.port);
+    until(&mut handle, |snapshot| settled(snapshot)).await;
+    assert_eq!(keyed(), ["a"], "one key in two places is one request");
+
+    write(folder.path(), "two", "b");
+    until(&mut handle, |snapshot| snapshot.summary.distinct_keys == 2 && settled(snapshot)).await;
+    assert_eq!(keyed(), ["a", "b"], "the old answer is young enough");
+
+    handle.commands.send(Command::RecheckAll).await.unwrap();
+    until(&mut handle, |snapshot| snapshot.summary.requests == 4 && settled(snapshot)).await;
+    let mut all = keyed();
+    all.sort();
+    assert_eq!(all, ["a", "a", "b", "b"]);
+}
+
+#[tokio::test]
 async fn what_a_throttling_host_owes_is_asked_for_when_its_time_has_come() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "one", "a");
@@ -238,4 +274,24 @@ async fn a_host_that_wants_to_be_left_alone_takes_no_answer_back() {
             .await;
     assert_eq!(server.requests().len(), 2, "one control probe and one key, and no more");
     assert_eq!(second.rows[0].verdict, Verdict::Current, "it is alive, whatever it is asked for");
+}
+
+#[tokio::test]
+async fn a_wish_that_came_too_early_is_fulfilled_when_the_host_allows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let server = Server::start(|request| match (request.number, request.header("authorization")) {
+        (_, None) => answer(401, &[], r#"{"error":{"code":null}}"#),
+        (0..2, _) => answer(429, &[("retry-after-ms", "500")], THROTTLED),
+        _ => answer(200, &[], MODELS),
+    })
+    .await;
+    let mut handle = start_online(folder.path(), server.port);
+    let outcome = |snapshot: &Snapshot, wanted: Outcome| {
+        snapshot.rows.len() == 2 && snapshot.rows.iter().all(|row| row.probe.outcome == wanted)
+    };
+    until(&mut handle, |snapshot| outcome(snapshot, Outcome::AliveRateLimited)).await;
+    handle.commands.send(Command::RecheckAll).await.unwrap();
+    until(&mut handle, |snapshot| outcome(snapshot, Outcome::Alive)).await;
 }

@@ -150,7 +150,11 @@ fn a_folder_of_environment_d_is_merged_by_name() {
     let row = report.row("file");
     assert_eq!(row["state"], "found", "{row:#?}");
     assert_eq!(place(&context, row), "~/.config/environment.d/90.conf:1:16");
-    assert_eq!(traps(row)[0].0, "duplicate-key");
+    // Each file defines it once, so no trap: the loser is shown with its place.
+    assert_eq!(traps(row), []);
+    let occurrences = row["occurrences"].as_array().unwrap();
+    let wins: Vec<bool> = occurrences.iter().map(|it| it["wins"].as_bool().unwrap()).collect();
+    assert_eq!(wins, [false, true], "{occurrences:#?}");
 }
 
 #[test]

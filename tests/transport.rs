@@ -177,8 +177,7 @@ fn a_port_without_tls_is_told() {
     let scene = Scene::new().with("SSL_CERT_FILE", authority.root());
     let provider = Provider::behind(&[], |stream: TcpStream| {
         // A server of plain HTTP complains about the first bytes that it cannot read.
-        let mut hello = [0; 64];
-        (&stream).read(&mut hello).ok()?;
+        (&stream).read_exact(&mut [0; 64]).ok()?;
         std::io::Write::write_all(&mut &stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").ok()?;
         None::<TcpStream>
     });

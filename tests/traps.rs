@@ -73,6 +73,18 @@ const OTHERS: &[Sample<'_>] = &[
         place: ".bashrc:1",
     },
     Sample {
+        trap: "wrong-startup-file",
+        files: &[(".profile", "export K=abc\n"), (".bash_profile", "A=1\n")],
+        layer: "kind = \"shell-file\"\npath = \".profile\"",
+        place: ".bash_profile",
+    },
+    Sample {
+        trap: "fish-universal",
+        files: &[("config.fish", "set -gx A 1\n"), ("fish_variables", "SETUVAR --export K:abc\n")],
+        layer: "kind = \"shell-file\"\npath = \"config.fish\"",
+        place: "fish_variables:1:",
+    },
+    Sample {
         trap: "yaml-retyped",
         files: &[("compose.yaml", "services: {a: {image: x, environment: {K: 012}}}\n")],
         layer: "kind = \"compose\"",

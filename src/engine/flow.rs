@@ -81,6 +81,8 @@ struct Answer {
     result: ProbeResult,
     /// It is shown until the new one comes.
     due: bool,
+    /// Its host wanted to be left alone when the new one was wanted.
+    owed: bool,
 }
 
 /// A pass over layers that is wanted once the current one is over.
@@ -300,20 +302,26 @@ impl Flow {
         match known.filter(|known| known.result.status.is_some()) {
             Some(known) if result.reason == Some(ProbeReason::Waiting) => {
                 known.result.retry_at = result.retry_at;
-                known.due = false;
+                (known.due, known.owed) = (false, true);
             }
             _ => {
-                self.answers.insert(identity, Answer { result, due: false });
+                self.answers.insert(
+                    identity,
+                    Answer {
+                        owed: result.reason == Some(ProbeReason::Waiting),
+                        result,
+                        due: false,
+                    },
+                );
             }
         }
     }
 
     /// When a host that asked to wait may be asked for the first of the answers it owes.
     pub(super) fn owed_at(&self) -> Option<Timestamp> {
-        let owed = |answer: &Answer| answer.result.reason == Some(ProbeReason::Waiting);
         self.answers
             .values()
-            .filter(|answer| owed(answer) && !answer.due)
+            .filter(|answer| answer.owed && !answer.due)
             .filter_map(|answer| answer.result.retry_at)
             .min()
     }
@@ -475,6 +483,7 @@ impl Flow {
             answer.due |= match (freshness, &row) {
                 (Freshness::Everything, _) => true,
                 (_, Some(identities)) => identities.contains(identity),
+                _ if answer.owed => answer.result.retry_at.is_none_or(|at| at <= now),
                 _ => is_old(&answer.result, every, now),
             };
         }
@@ -540,5 +549,64 @@ fn is_old(result: &ProbeResult, every: Duration, now: Timestamp) -> bool {
     match result.checked_at {
         Some(at) => now.duration_since(at).unsigned_abs() >= limit,
         None => result.outcome != Outcome::Unsendable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+    use rstest::rstest;
+
+    use super::*;
+
+    fn answer(outcome: Outcome, seconds_ago: i64) -> ProbeResult {
+        ProbeResult {
+            outcome,
+            reason: None,
+            checked_at: Some(now() - SignedDuration::from_secs(seconds_ago)),
+            ..ProbeResult::not_probed(ProbeReason::Pending)
+        }
+    }
+
+    fn now() -> Timestamp {
+        Timestamp::constant(1_800_000_000, 0)
+    }
+
+    #[rstest]
+    #[case::alive(Outcome::Alive, 299, false)]
+    #[case::alive(Outcome::Alive, 300, true)]
+    #[case::restricted(Outcome::AliveRestricted, 299, false)]
+    #[case::no_quota(Outcome::AliveNoQuota, 299, false)]
+    #[case::dead(Outcome::Dead, 59, false)]
+    #[case::dead(Outcome::Dead, 60, true)]
+    #[case::wrong_organisation(Outcome::WrongOrg, 60, true)]
+    #[case::unreachable(Outcome::Unreachable, 59, false)]
+    #[case::unreachable(Outcome::Unreachable, 60, true)]
+    fn answers_of_keys_that_are_not_alive_age_faster(
+        #[case] outcome: Outcome,
+        #[case] seconds_ago: i64,
+        #[case] old: bool,
+    ) {
+        let every = Duration::from_mins(5);
+        assert_eq!(is_old(&answer(outcome, seconds_ago), every, now()), old);
+    }
+
+    #[test]
+    fn a_shorter_setting_holds_for_all_and_a_host_that_wants_to_wait_above_it() {
+        let every = Duration::from_secs(10);
+        assert!(is_old(&answer(Outcome::Dead, 10), every, now()));
+        let mut throttled = answer(Outcome::AliveRateLimited, 3_000);
+        throttled.retry_at = Some(now() + SignedDuration::from_secs(1));
+        assert!(!is_old(&throttled, every, now()));
+        throttled.retry_at = Some(now());
+        assert!(is_old(&throttled, every, now()));
+    }
+
+    #[test]
+    fn what_was_not_asked_is_asked_and_what_cannot_be_sent_never() {
+        let every = Duration::from_mins(5);
+        assert!(is_old(&ProbeResult::not_probed(ProbeReason::Waiting), every, now()));
+        let unsendable = ProbeResult::not_probed(ProbeReason::UnsendableBytes);
+        assert!(!is_old(&unsendable, every, now()));
     }
 }

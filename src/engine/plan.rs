@@ -13,7 +13,7 @@ use crate::{
     },
     engine::Setup,
     inventory::trust::{self, Effect},
-    probe::Endpoint,
+    probe::{Endpoint, sent_along},
     providers::Provider,
 };
 
@@ -26,9 +26,9 @@ pub(super) struct ProbeIdentity {
     pub provider: String,
     /// The base URL that is asked.
     pub endpoint: Endpoint,
-    /// The organisation header that the layer sets.
+    /// The organisation header that is sent for the layer.
     pub organisation: Option<String>,
-    /// The project header that the layer sets.
+    /// The project header that is sent for the layer.
     pub project: Option<String>,
     /// Identifiers that the request needs besides.
     pub companions: BTreeMap<String, String>,
@@ -67,13 +67,20 @@ pub(super) fn plan(
     if elsewhere && !(recognised && endpoint.is_catalogues_own()) {
         return Err(ProbeReason::OtherEndpoint);
     }
+    let context = &reading.context;
+    let (organisation, project) = sent_along(
+        &setup.catalogue,
+        provider,
+        context.organisation.as_deref(),
+        context.project.as_deref(),
+    );
     Ok(ProbeIdentity {
         fingerprint: key.fingerprint,
         provider: provider.to_owned(),
         endpoint,
-        organisation: reading.context.organisation.clone(),
-        project: reading.context.project.clone(),
-        companions: reading.context.companions.clone(),
+        organisation,
+        project,
+        companions: context.companions.clone(),
     })
 }
 

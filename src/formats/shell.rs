@@ -168,20 +168,28 @@ pub fn parse(shell: Shell, bytes: &[u8], environment: &Environment) -> Contents 
     match shell {
         Shell::EnvironmentFile => environment_file::read(bytes),
         Shell::Fish | Shell::EnvironmentD => {
-            let request = Request { path: "file", shell, environment };
+            let request = Request { path: ALONE, shell, environment };
             let read = read(&request, &mut Alone(bytes));
-            read.map(|followed| followed.contents).unwrap_or_default()
+            let mut contents = read.map(|followed| followed.contents).unwrap_or_default();
+            let places = contents.occurrences.iter_mut().map(|occurrence| &mut occurrence.place);
+            let places =
+                places.chain(contents.problems.iter_mut().map(|problem| &mut problem.place));
+            places.for_each(|place| place.path = None);
+            contents
         }
         _ => scan(bytes, environment, Scan { shell, exports_all: false }).0,
     }
 }
 
+/// What a file without a name is called while it is read.
+const ALONE: &str = "file";
+
 /// One file, and nothing else.
 struct Alone<'a>(&'a [u8]);
 
 impl Files for Alone<'_> {
-    fn read(&mut self, _: &str) -> Result<Vec<u8>, Missed> {
-        Ok(self.0.to_vec())
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed> {
+        if path == ALONE { Ok(self.0.to_vec()) } else { Err(Missed::Absent) }
     }
 
     fn list(&mut self, _: &str) -> Result<Vec<crate::formats::files::Entry>, Missed> {

@@ -188,21 +188,11 @@ impl<'p> Pass<'p> {
             Sent::Held(_) => return None,
             Sent::Failed(_) => Outcome::Unreachable,
             Sent::Answered(received, classification) => {
-                self.heed(queue, &received, classification.outcome);
+                heed(queue, &received, classification.outcome);
                 classification.outcome
             }
         };
         Some(Trial { without, outcome })
-    }
-
-    /// Leaves a host alone that throttles.
-    fn heed(&self, queue: &Queue, received: &Received, outcome: Outcome) -> Advice {
-        let now = Timestamp::now();
-        let advice = Advice::of(&received.headers, now);
-        if received.status == 429 && outcome != Outcome::AliveNoQuota {
-            queue.host.leave_alone(advice.after_throttling(now));
-        }
-        advice
     }
 
     /// The control probe of the plan's endpoint, once for all keys of this pass.
@@ -251,7 +241,7 @@ impl<'p> Pass<'p> {
             Sent::Held(_) => false,
             Sent::Failed(failure) => may_pass(*failure),
             Sent::Answered(received, Classification { outcome, .. }) => {
-                let advice = self.heed(queue, received, *outcome);
+                let advice = heed(queue, received, *outcome);
                 is_trouble(received.status, *outcome)
                     && advice.allows_retry(Timestamp::now(), PATIENCE)
             }
@@ -340,6 +330,16 @@ impl<'p> Pass<'p> {
         result.retry_at = Some(until);
         Some(result)
     }
+}
+
+/// Leaves a host alone that throttles.
+fn heed(queue: &Queue, received: &Received, outcome: Outcome) -> Advice {
+    let now = Timestamp::now();
+    let advice = Advice::of(&received.headers, now);
+    if received.status == 429 && outcome != Outcome::AliveNoQuota {
+        queue.host.leave_alone(advice.after_throttling(now));
+    }
+    advice
 }
 
 fn answered(

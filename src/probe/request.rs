@@ -276,6 +276,23 @@ fn credential(scheme: Scheme, username: &str, key: &SecretValue) -> Option<Heade
     Some(value)
 }
 
+/// The organisation and project of a layer as they are sent with a key to this provider: what has no
+/// header there, or may not be sent, is left out, so that requests which are the same are known to be.
+pub fn sent_along(
+    catalogue: &Catalogue,
+    provider: &str,
+    organisation: Option<&str>,
+    project: Option<&str>,
+) -> (Option<String>, Option<String>) {
+    let Some(probe) = catalogue.provider(provider).and_then(Provider::probe) else {
+        return (None, None);
+    };
+    let sent = |name: Option<&str>, value: Option<&str>| {
+        name.and(value).filter(|value| is_context(value, catalogue)).map(str::to_owned)
+    };
+    (sent(probe.organisation_header, organisation), sent(probe.project_header, project))
+}
+
 /// The headers that the layer sets beside the key, with their values, as far as they are sent.
 fn context<'a>(
     plan: &'a Plan,

@@ -138,10 +138,12 @@ pub fn countdown_changes_at(until: Timestamp, now: Timestamp) -> Option<Timestam
 }
 
 const fn countdown_unit(left: i64) -> i64 {
-    match left {
-        ..=MINUTE => 1,
-        ..=HOUR => MINUTE,
-        _ => HOUR,
+    if left <= MINUTE {
+        1
+    } else if left <= HOUR {
+        MINUTE
+    } else {
+        HOUR
     }
 }
 
