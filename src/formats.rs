@@ -66,19 +66,24 @@ impl Contents {
     }
 }
 
-/// The variables that a caller asks for, where values of others need not be kept.
+/// The variables that a caller asks for, where values of others need not be kept. Asked about every
+/// line of every file, so most names are told apart by their length and letters alone.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     names: BTreeSet<String>,
+    outlines: Vec<Outline>,
 }
 
-/// A slip changes the length of a name by no more than this.
-const MOST_SLIPPED: usize = 2;
+/// A slip changes so many characters of a name, or only the case of letters.
+const MOST_SLIPPED: u32 = 2;
 
 impl Wanted {
     /// These names.
     pub fn new(names: BTreeSet<String>) -> Self {
-        Self { names }
+        let mut outlines: Vec<Outline> = names.iter().map(|name| Outline::of(name)).collect();
+        outlines.sort_unstable();
+        outlines.dedup();
+        Self { names, outlines }
     }
 
     /// The names, sorted.
@@ -91,9 +96,42 @@ impl Wanted {
         self.names.contains(name)
     }
 
-    /// It may be one of them misspelt: its length is close.
+    /// It may be one of them misspelt. No slip is missed; other names may pass.
     pub fn resembles(&self, name: &str) -> bool {
-        self.names.iter().any(|wanted| wanted.len().abs_diff(name.len()) <= MOST_SLIPPED)
+        let outline = Outline::of(name);
+        self.outlines.iter().any(|wanted| wanted.is_near(outline))
+    }
+}
+
+/// What a slip can change only a little: how many characters a name has, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Outline {
+    characters: u32,
+    /// A bit for each letter in either case, for each kind of digit and for all else.
+    kinds: u64,
+}
+
+impl Outline {
+    fn of(name: &str) -> Self {
+        let mut outline = Self { characters: 0, kinds: 0 };
+        for character in name.chars() {
+            outline.characters += 1;
+            let bit = match character {
+                'a'..='z' => u32::from(character) - u32::from('a'),
+                'A'..='Z' => u32::from(character) - u32::from('A'),
+                '0'..='9' => 26 + u32::from(character) - u32::from('0'),
+                '_' => 36,
+                _ => 37,
+            };
+            outline.kinds |= 1 << bit;
+        }
+        outline
+    }
+
+    /// One slip takes one kind away and brings one at the most.
+    fn is_near(self, other: Self) -> bool {
+        self.characters.abs_diff(other.characters) <= MOST_SLIPPED
+            && (self.kinds ^ other.kinds).count_ones() <= 2 * MOST_SLIPPED
     }
 }
 

@@ -32,6 +32,7 @@ mod node_20;
 mod node_dotenv;
 mod pam;
 mod phpdotenv;
+mod prefilter;
 mod python_dotenv;
 mod ruby_dotenv;
 mod sh;
@@ -286,22 +287,43 @@ pub fn parse(
     (dialect.engine())(bytes, environment)
 }
 
-/// The same, without variables that nobody wants where the reader can do without them; those that
-/// look like a slip are then in `other_names`.
-///
-/// # Errors
-///
-/// A [`Refusal`] exactly where that reader loads nothing of the file.
-pub fn parse_wanted(
-    dialect: Dialect,
+/// What a file gives several readers, of the wanted variables alone.
+pub struct WantedOnly {
+    /// For each reader, in the order in which they were asked for. Names that look like a slip for
+    /// a wanted one are in `other_names`.
+    pub by_reader: Vec<Result<Contents, Refusal>>,
+    /// What the first of the readers stumbles over.
+    pub traps: Vec<traps::Found>,
+}
+
+/// Reads a file as each of `readers` does, for the `wanted` variables. Lines that cannot matter for
+/// them are left out beforehand, which changes no answer.
+pub fn read_wanted(
+    readers: &[Dialect],
     bytes: &[u8],
     environment: &Environment,
     wanted: &Wanted,
-) -> Result<Contents, Refusal> {
-    match dialect {
-        Dialect::PythonDotenv => python_dotenv::read_wanted(bytes, environment, wanted),
-        _ => parse(dialect, bytes, environment),
+) -> WantedOnly {
+    let relevant = prefilter::relevant(bytes, wanted);
+    let mut found = Vec::new();
+    let mut by_reader = Vec::with_capacity(readers.len());
+    for (number, reader) in readers.iter().enumerate() {
+        let relevant = relevant.as_ref().filter(|_| prefilter::reads_lines_alone(*reader));
+        let text = relevant.map_or(bytes, |relevant| &relevant.text);
+        let mut read = parse(*reader, text, environment);
+        let mut traps = Vec::new();
+        if number == 0 {
+            let names: Vec<&str> = wanted.iter().collect();
+            traps = traps::traps(*reader, text, &read, environment, &names);
+        }
+        read = read.map(|contents| contents.only(wanted));
+        if let Some(relevant) = relevant {
+            read = relevant.put_back(read, &mut traps);
+        }
+        found.append(&mut traps);
+        by_reader.push(read);
     }
+    WantedOnly { by_reader, traps: found }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::open::{Failure, LINES_CAP, Opened, Stamp, open, stamp};
 use crate::formats::{
     Contents, Environment, Refusal, Wanted,
-    dotenv::{Dialect, parse_wanted, traps},
+    dotenv::{Dialect, WantedOnly, read_wanted, traps},
 };
 
 /// A file that changed less than this before it was read may change again within the same tick of
@@ -90,21 +90,13 @@ impl ReadFiles {
     }
 
     fn parse(&self, opened: &Opened, readers: &[Dialect], environment: &Environment) -> ReadFile {
-        let wanted: Vec<&str> = self.wanted.iter().collect();
-        let mut found = Vec::new();
-        let mut by_reader = Vec::with_capacity(readers.len());
-        for (number, reader) in readers.iter().enumerate() {
-            let read = parse_wanted(*reader, &opened.bytes, environment, &self.wanted);
-            if number == 0 {
-                found = traps::traps(*reader, &opened.bytes, &read, environment, &wanted);
-            }
-            by_reader.push(read.map(|contents| Arc::new(contents.only(&self.wanted))));
-        }
+        let WantedOnly { by_reader, traps } =
+            read_wanted(readers, &opened.bytes, environment, &self.wanted);
         ReadFile {
             modified_at: opened.modified_at,
             changed_at: opened.changed_at,
-            by_reader,
-            traps: found,
+            by_reader: by_reader.into_iter().map(|read| read.map(Arc::new)).collect(),
+            traps,
         }
     }
 }
@@ -166,6 +158,6 @@ mod tests {
         let file = read(&files(), &path, Dialect::PythonDotenv, 1);
         let contents = file.by_reader[0].as_ref().unwrap();
         assert_eq!(contents.occurrences.len(), 1);
-        assert_eq!(contents.other_names, ["OTHER", "KEYS"]);
+        assert_eq!(contents.other_names, ["KEYS"]);
     }
 }

@@ -46,16 +46,16 @@ impl Flow {
             .filter_map(|reading| reading.state.found())
             .map(|key| key.fingerprint)
             .collect();
-        let question = Question {
-            layers: self.layers.clone(),
+        let environments = self.environments();
+        let judgement = judge(Question {
+            layers: Arc::clone(&self.layers),
             credentials: self.credentials.to_vec(),
-            environments: self.environments(),
+            environments: environments.clone(),
             readings,
             probes,
             wishes: self.wishes(),
             now,
-        };
-        let judgement = judge(&question);
+        });
         let mut summary = Summary {
             rows: judgement.rows.len(),
             distinct_keys: distinct.len(),
@@ -76,7 +76,7 @@ impl Flow {
                 .path
                 .as_ref()
                 .map(|path| inert(&path.to_string_lossy())),
-            environments: question.environments,
+            environments,
             offline: self.setup.offline,
             progress: self.progress,
             rows: judgement.rows,
@@ -99,7 +99,8 @@ impl Flow {
                 if let State::Found(key) = &mut reading.state
                     && let Some(length) = longer.get(&key.fingerprint)
                 {
-                    key.shown = key.fingerprint.shown(*length);
+                    let shown = key.fingerprint.shown(*length);
+                    key.facts_mut().shown = shown;
                 }
             }
         }

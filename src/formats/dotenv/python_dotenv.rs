@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::{
     domain::{reading::Yield, secret::SecretValue},
     formats::{
-        Contents, Environment, MOST_VALUE_BYTES, Refusal, Wanted,
+        Contents, Environment, MOST_VALUE_BYTES, Refusal,
         dotenv::{
             characters::{is_python_space, leading, line, trim_end},
             collector::Collector,
@@ -20,16 +20,7 @@ use crate::{
 
 /// Reads a file as python-dotenv 1.2.4 and later do.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, NEWEST, None)
-}
-
-/// Reads of a file what is wanted, as python-dotenv 1.2.4 and later do.
-pub(super) fn read_wanted(
-    bytes: &[u8],
-    environment: &Environment,
-    wanted: &Wanted,
-) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, NEWEST, Some(wanted))
+    read_with(bytes, environment, NEWEST)
 }
 
 /// Reads a file as python-dotenv 1.2.3 does.
@@ -40,7 +31,7 @@ pub(super) fn read_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Cont
         comment_is_value: true,
         passes_names_through: false,
     };
-    read_with(bytes, environment, rules, None)
+    read_with(bytes, environment, rules)
 }
 
 /// Reads a file as python-dotenv before 1.2.3 does.
@@ -51,7 +42,7 @@ pub(super) fn read_1_1(bytes: &[u8], environment: &Environment) -> Result<Conten
         comment_is_value: true,
         passes_names_through: false,
     };
-    read_with(bytes, environment, rules, None)
+    read_with(bytes, environment, rules)
 }
 
 /// Reads a file as docker-compose 1 does with python-dotenv 0.21.
@@ -65,7 +56,7 @@ pub(super) fn read_for_compose_1(
         comment_is_value: true,
         passes_names_through: true,
     };
-    read_with(bytes, environment, rules, None)
+    read_with(bytes, environment, rules)
 }
 
 /// What differs between the versions.
@@ -88,12 +79,7 @@ const NEWEST: Rules = Rules {
     passes_names_through: false,
 };
 
-fn read_with(
-    bytes: &[u8],
-    environment: &Environment,
-    rules: Rules,
-    wanted: Option<&Wanted>,
-) -> Result<Contents, Refusal> {
+fn read_with(bytes: &[u8], environment: &Environment, rules: Rules) -> Result<Contents, Refusal> {
     let decoding = Decoding {
         drops_byte_order_mark: !rules.keeps_byte_order_mark,
         invalid: Invalid::Refused,
@@ -101,7 +87,6 @@ fn read_with(
     };
     let source = Source::decode(bytes, decoding)?;
     let mut collector = Collector::new(&source, environment);
-    collector.only(wanted);
     let text = source.text();
     let mut at = leading(text, is_python_space);
     while at < text.len() {
@@ -138,9 +123,6 @@ impl Statement<'_> {
     fn record(&self, collector: &mut Collector<'_>, rules: Rules) -> Result<(), Refusal> {
         let Some(name) = self.name else { return Ok(()) };
         let name = std::str::from_utf8(name).unwrap_or_default();
-        if collector.passes_over(name) {
-            return Ok(());
-        }
         match &self.value {
             Some(value) => {
                 let value = resolve(collector, value);

@@ -1,0 +1,287 @@
+//! A first look at a file, so that an engine reads only what can matter.
+//!
+//! In most files every line stands for itself: it is empty, a comment, or gives a name a value
+//! without anything that any reader treats as more than text. Such a line changes nothing of what
+//! any reader makes of another line, so the lines that assign a variable nobody wants can be left
+//! out before the engine reads the file. One line of any other form, and the whole file is read.
+//!
+//! This is never a second reading: the engine of the dialect reads what is left, and its places are
+//! put back to those of the file. A property of the tests below holds that against the engines'
+//! reading of whole files, for every dialect.
+
+use zeroize::Zeroizing;
+
+use crate::{
+    domain::place::Position,
+    formats::{
+        Contents, Refusal, Wanted,
+        dotenv::{Dialect, traps},
+    },
+};
+
+/// Whether this reader takes a line that stands for itself as such, whatever the others say.
+pub(super) const fn reads_lines_alone(dialect: Dialect) -> bool {
+    !matches!(
+        dialect,
+        // Two lines of one name make it refuse the file.
+        Dialect::Kubectl
+            // A comment is a line like any other to them.
+            | Dialect::Node20
+            | Dialect::Vite
+    )
+}
+
+/// The lines of a file that an engine has to read.
+pub(super) struct Relevant {
+    /// Those lines; they hold keys.
+    pub(super) text: Zeroizing<Vec<u8>>,
+    /// The number that each has in the file.
+    lines: Vec<u32>,
+    /// Names in the others that may be a slip for a wanted one, in file order.
+    other_names: Vec<String>,
+}
+
+/// The lines of `bytes` that matter for the `wanted` variables; `None` where all of them may.
+pub(super) fn relevant(bytes: &[u8], wanted: &Wanted) -> Option<Relevant> {
+    let mut kept: Vec<&[u8]> = Vec::new();
+    let mut lines = Vec::new();
+    let mut other_names = Vec::new();
+    let mut rest = bytes;
+    let mut number = 0;
+    while !rest.is_empty() {
+        let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |length| length + 1);
+        let (line, after) = rest.split_at(end);
+        rest = after;
+        number += 1;
+        let Some(name) = assigned(line.strip_suffix(b"\n").unwrap_or(line))? else { continue };
+        if wanted.contains(name) {
+            kept.push(line);
+            lines.push(number);
+        } else if wanted.resembles(name) {
+            other_names.push(name.to_owned());
+        }
+    }
+    // At once, so that no key is left behind where the text grew.
+    Some(Relevant { text: Zeroizing::new(kept.concat()), lines, other_names })
+}
+
+impl Relevant {
+    /// What an engine made of these lines, with the places that it has in the file.
+    pub(super) fn put_back(
+        &self,
+        read: Result<Contents, Refusal>,
+        traps: &mut [traps::Found],
+    ) -> Result<Contents, Refusal> {
+        for found in traps {
+            self.place(&mut found.position);
+        }
+        match read {
+            Ok(mut contents) => {
+                let places = contents
+                    .occurrences
+                    .iter_mut()
+                    .map(|occurrence| &mut occurrence.place)
+                    .chain(contents.problems.iter_mut().map(|problem| &mut problem.place));
+                for position in places.filter_map(|place| place.position.as_mut()) {
+                    self.place(position);
+                }
+                contents.other_names.clone_from(&self.other_names);
+                Ok(contents)
+            }
+            Err(mut refusal) => {
+                if let Some(position) = &mut refusal.position {
+                    self.place(position);
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    fn place(&self, position: &mut Position) {
+        let index = (position.line as usize).saturating_sub(1);
+        if let Some(line) = self.lines.get(index) {
+            position.line = *line;
+        }
+    }
+}
+
+/// The name that a line assigns, none for a comment or nothing at all. `None` for a line that may
+/// not stand for itself.
+fn assigned(line: &[u8]) -> Option<Option<&str>> {
+    let Some(first) = line.first() else { return Some(None) };
+    if *first == b'#' {
+        return line.iter().all(|byte| is(*byte, IN_COMMENT)).then_some(None);
+    }
+    let length = line.iter().position(|byte| !is(*byte, IN_NAME))?;
+    let (name, rest) = line.split_at(length);
+    let value = rest.strip_prefix(b"=")?;
+    let stands_alone = match value {
+        [] => false,
+        [b'"', text @ .., b'"'] | [b'\'', text @ .., b'\''] => {
+            !text.is_empty() && text.iter().all(|byte| is(*byte, IN_QUOTES))
+        }
+        _ => value.iter().all(|byte| is(*byte, PLAIN)),
+    };
+    if !name.first().is_some_and(u8::is_ascii_alphabetic) || !stands_alone {
+        return None;
+    }
+    std::str::from_utf8(name).ok().map(Some)
+}
+
+const IN_NAME: u8 = 1;
+const PLAIN: u8 = 2;
+const IN_QUOTES: u8 = 4;
+const IN_COMMENT: u8 = 8;
+
+/// What each byte may be part of, in a line that stands for itself to every reader.
+const CLASSES: [u8; 256] = classes();
+
+const fn classes() -> [u8; 256] {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        let mut class = 0;
+        if byte.is_ascii_alphanumeric() || byte == b'_' {
+            class |= IN_NAME;
+        }
+        if byte.is_ascii_alphanumeric()
+            || matches!(byte, b'_' | b'.' | b'/' | b':' | b'@' | b'%' | b'+' | b',' | b'=' | b'-')
+        {
+            class |= PLAIN;
+        }
+        if matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'`') {
+            class |= IN_COMMENT;
+            if !matches!(byte, b'"' | b'\'' | b'$' | b'#') {
+                class |= IN_QUOTES;
+            }
+        }
+        classes[byte as usize] = class;
+        byte += 1;
+    }
+    classes
+}
+
+const fn is(byte: u8, class: u8) -> bool {
+    CLASSES[byte as usize] & class != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::formats::{
+        Environment,
+        dotenv::{parse, read_wanted},
+    };
+
+    fn wanted() -> Wanted {
+        Wanted::new(["KEY".to_owned(), "OPENAI_API_KEY".to_owned()].into())
+    }
+
+    /// What is wanted of a file by reading all of it.
+    fn whole(
+        dialect: Dialect,
+        bytes: &[u8],
+        environment: &Environment,
+    ) -> (Result<Contents, Refusal>, Vec<traps::Found>) {
+        let wanted = wanted();
+        let read = parse(dialect, bytes, environment);
+        let names: Vec<&str> = wanted.iter().collect();
+        let traps = traps::traps(dialect, bytes, &read, environment, &names);
+        (read.map(|contents| contents.only(&wanted)), traps)
+    }
+
+    /// Names that some reader, shell or make knows, names that are wanted, and slips for them.
+    fn name() -> impl Strategy<Value = String> {
+        const NAMES: &[&str] = &[
+            "KEY",
+            "KEY",
+            "OPENAI_API_KEY",
+            "OPENAI_API_KEYS",
+            "openai_api_key",
+            "KEYS",
+            "PORT",
+            "export",
+            "define",
+            "endef",
+            "include",
+            "unset",
+            "set",
+            "PATH",
+            "HOME",
+            "IFS",
+            "SHELL",
+            "MAKEFLAGS",
+            "NODE_ENV",
+            "DOTENV_PUBLIC_KEY",
+            "DOTENV_PRIVATE_KEY",
+            "SYMFONY_DOTENV_VARS",
+            "_",
+            "a1",
+        ];
+        prop_oneof![
+            8 => prop::sample::select(NAMES).prop_map(str::to_owned),
+            1 => "[A-Za-z_][A-Za-z0-9_]{0,15}",
+        ]
+    }
+
+    fn line() -> impl Strategy<Value = String> {
+        let plain =
+            "[A-Za-z0-9_./:@%+,=-]{1,9}|KEY=1|encrypted:[A-Za-z0-9+/=]{0,8}|export|op://a/b";
+        let quoted = "[ -~&&[^\"'$#\\\\`]]{1,12}|KEY=1| KEY = 2 |@[{]HOME[}]|[{][{] KEY [}][}]";
+        prop_oneof![
+            6 => (name(), plain).prop_map(|(name, value)| format!("{name}={value}")),
+            2 => (name(), quoted).prop_map(|(name, value)| format!("{name}=\"{value}\"")),
+            2 => (name(), quoted).prop_map(|(name, value)| format!("{name}='{value}'")),
+            1 => "#[ -~&&[^`\\\\]]{0,12}|# ?KEY=1|#",
+            1 => Just(String::new()),
+        ]
+    }
+
+    /// Lines that do not stand for themselves; the whole file is read then.
+    fn odd_line() -> impl Strategy<Value = String> {
+        (name(), "[ -~\t\r\u{e4}]{0,8}").prop_map(|(name, value)| format!("{name}={value}"))
+    }
+
+    fn file() -> impl Strategy<Value = String> {
+        let lines = prop::collection::vec(prop_oneof![60 => line(), 1 => odd_line()], 0..12);
+        (lines, any::<bool>()).prop_map(|(lines, ends)| {
+            let end = if ends && !lines.is_empty() { "\n" } else { "" };
+            lines.join("\n") + end
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn leaving_lines_out_changes_no_answer(file in file()) {
+            let secret = crate::domain::secret::SecretValue::new;
+            let environment: Environment =
+                [("PORT".to_owned(), secret("9")), ("KEY".to_owned(), secret("8"))].into();
+            let quick = read_wanted(Dialect::ALL, file.as_bytes(), &environment, &wanted());
+            for (dialect, quick) in Dialect::ALL.iter().zip(&quick.by_reader) {
+                let (read, traps) = whole(*dialect, file.as_bytes(), &environment);
+                prop_assert_eq!(quick, &read, "{:?}", dialect);
+                let alone = read_wanted(&[*dialect], file.as_bytes(), &environment, &wanted());
+                prop_assert_eq!(&alone.traps, &traps, "{:?}", dialect);
+            }
+        }
+    }
+
+    #[test]
+    fn only_lines_of_wanted_variables_are_left() {
+        let file = b"# a comment\nPORT=8080\n\nNAME=\"hello, world\"\nKEY=abc\nKEYS=1\n";
+        let relevant = relevant(file, &wanted()).expect("every line stands for itself");
+        assert_eq!((&**relevant.text, &*relevant.lines), (&b"KEY=abc\n"[..], &[5][..]));
+        assert_eq!(relevant.other_names, ["KEYS"]);
+    }
+
+    #[test]
+    fn a_line_that_may_reach_further_makes_all_of_them_matter() {
+        for line in ["A=\"x", "A=", "A=$B", "A=x\\", "export A=1", "A = 1", "\u{feff}A=1", "A=1\r"]
+        {
+            let file = format!("KEY=abc\n{line}\n");
+            assert!(relevant(file.as_bytes(), &wanted()).is_none(), "{line:?}");
+        }
+    }
+}
