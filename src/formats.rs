@@ -53,15 +53,14 @@ impl Contents {
     /// Without the variables that nobody wants; names that may be a slip stay.
     #[must_use]
     pub fn only(mut self, wanted: &Wanted) -> Self {
-        let is_wanted =
-            |occurrence: &Occurrence<SecretValue>| wanted.contains(&occurrence.variable);
-        if !self.occurrences.iter().all(is_wanted) {
-            let (kept, others): (Vec<_>, Vec<_>) =
-                self.occurrences.into_iter().partition(is_wanted);
-            self.occurrences = kept;
-            let names = others.into_iter().map(|occurrence| occurrence.variable);
-            self.other_names.extend(names.filter(|name| wanted.resembles(name)));
-        }
+        let fit = |occurrence: &Occurrence<SecretValue>| wanted.fit(occurrence.variable.as_bytes());
+        let (kept, others): (Vec<_>, Vec<_>) =
+            self.occurrences.into_iter().partition(|occurrence| fit(occurrence) == Fit::Wanted);
+        self.occurrences = kept;
+        // These may be held for as long as the program runs.
+        self.occurrences.shrink_to_fit();
+        let slips = others.into_iter().filter(|occurrence| fit(occurrence) == Fit::Slip);
+        self.other_names.extend(slips.map(|occurrence| occurrence.variable));
         self
     }
 }
@@ -74,13 +73,25 @@ pub struct Wanted {
     outlines: Vec<Outline>,
 }
 
+/// What a name is to who asks for some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// One of them.
+    Wanted,
+    /// It may be one of them misspelt. No slip is missed; other names may pass for one.
+    Slip,
+    /// Neither.
+    Other,
+}
+
 /// A slip changes so many characters of a name, or only the case of letters.
 const MOST_SLIPPED: u32 = 2;
 
 impl Wanted {
     /// These names.
     pub fn new(names: BTreeSet<String>) -> Self {
-        let mut outlines: Vec<Outline> = names.iter().map(|name| Outline::of(name)).collect();
+        let mut outlines: Vec<Outline> =
+            names.iter().map(|name| Outline::of(name.as_bytes())).collect();
         outlines.sort_unstable();
         outlines.dedup();
         Self { names, outlines }
@@ -91,15 +102,18 @@ impl Wanted {
         self.names.iter().map(String::as_str)
     }
 
-    /// It is one of them.
-    pub fn contains(&self, name: &str) -> bool {
-        self.names.contains(name)
-    }
-
-    /// It may be one of them misspelt. No slip is missed; other names may pass.
-    pub fn resembles(&self, name: &str) -> bool {
+    /// What this name is to them.
+    pub fn fit(&self, name: &[u8]) -> Fit {
         let outline = Outline::of(name);
-        self.outlines.iter().any(|wanted| wanted.is_near(outline))
+        if !self.outlines.iter().any(|wanted| wanted.is_near(outline)) {
+            Fit::Other
+        } else if self.outlines.contains(&outline)
+            && self.names.iter().any(|wanted| wanted.as_bytes() == name)
+        {
+            Fit::Wanted
+        } else {
+            Fit::Slip
+        }
     }
 }
 
@@ -107,23 +121,22 @@ impl Wanted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Outline {
     characters: u32,
-    /// A bit for each letter in either case, for each kind of digit and for all else.
-    kinds: u64,
+    /// A bit for each letter in either case, for the digits, and for all else.
+    kinds: u32,
 }
 
 impl Outline {
-    fn of(name: &str) -> Self {
+    fn of(name: &[u8]) -> Self {
         let mut outline = Self { characters: 0, kinds: 0 };
-        for character in name.chars() {
-            outline.characters += 1;
-            let bit = match character {
-                'a'..='z' => u32::from(character) - u32::from('a'),
-                'A'..='Z' => u32::from(character) - u32::from('A'),
-                '0'..='9' => 26 + u32::from(character) - u32::from('0'),
-                '_' => 36,
-                _ => 37,
+        for byte in name {
+            outline.characters += u32::from(byte & 0xc0 != 0x80);
+            // In ASCII the low five bits of a letter are its number, from 1.
+            outline.kinds |= match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => 1 << (byte & 0x1f),
+                b'0'..=b'9' => 1 << 27,
+                b'_' => 1 << 28,
+                _ => 1 << 29,
             };
-            outline.kinds |= 1 << bit;
         }
         outline
     }
@@ -148,5 +161,44 @@ impl Refusal {
     /// A refusal at a place.
     pub(crate) const fn at(position: Position, reason: &'static str) -> Self {
         Self { position: Some(position), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_slip_is_missed(
+            name in "[A-Z0-9_]{6,20}",
+            slips in prop::collection::vec((0_usize..20, "[A-Za-z_\u{e4}\u{202e}]?"), 0..=2),
+            inserts: bool,
+            lower: bool,
+        ) {
+            let wanted = Wanted::new([name.clone()].into());
+            prop_assert_eq!(wanted.fit(name.as_bytes()), Fit::Wanted);
+            let mut slipped: Vec<String> = name.chars().map(String::from).collect();
+            for (at, with) in slips {
+                let at = at % slipped.len();
+                if inserts { slipped.insert(at, with) } else { slipped[at] = with }
+            }
+            let mut slipped = slipped.concat();
+            if lower {
+                slipped.make_ascii_lowercase();
+            }
+            let expected = if slipped == name { Fit::Wanted } else { Fit::Slip };
+            prop_assert_eq!(wanted.fit(slipped.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn other_names_are_told_apart_by_length_or_letters() {
+        let wanted = Wanted::new(["OPENAI_API_KEY".to_owned()].into());
+        for name in ["PORT", "DATABASE_URL", "POSTGRES_HOST", "OPENAI_API_KEY_BACKUP"] {
+            assert_eq!(wanted.fit(name.as_bytes()), Fit::Other, "{name}");
+        }
     }
 }

@@ -143,7 +143,10 @@ pub fn read(
         }
         LayerSpec::Process { matching, min } => process::read(matching, *min, surroundings),
     };
-    found.iter().flat_map(|found| resolve::readings(layer, credentials, found)).collect()
+    // Exactly as many: ten thousand layers hold theirs until they are judged.
+    let mut readings = Vec::with_capacity(found.len() * credentials.len());
+    readings.extend(found.iter().flat_map(|found| resolve::readings(layer, credentials, found)));
+    readings
 }
 
 /// Readings of a layer that was given up on.

@@ -4,7 +4,7 @@
 //! reader is an engine of its own, one file each, and the file says which reader it belongs to.
 //! A new dialect is one new file, its `mod` line and one line in the registry below.
 
-use crate::formats::{Contents, Environment, Refusal, Wanted};
+use crate::formats::{Contents, Environment, Refusal, Wanted, dotenv::prefilter::Relevant};
 
 mod bun;
 mod characters;
@@ -313,7 +313,7 @@ pub fn read_wanted(
         let mut read = parse(*reader, text, environment);
         let mut traps = Vec::new();
         if number == 0 {
-            let names: Vec<&str> = wanted.iter().collect();
+            let names = relevant.map_or_else(|| wanted.iter().collect(), Relevant::names);
             traps = traps::traps(*reader, text, &read, environment, &names);
         }
         read = read.map(|contents| contents.only(wanted));

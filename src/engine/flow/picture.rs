@@ -90,7 +90,8 @@ impl Flow {
 
     /// The readings with colliding fingerprints lengthened.
     fn shown_readings(&self) -> Vec<Reading<Key>> {
-        let mut readings: Vec<Reading<Key>> = self.readings.values().flatten().cloned().collect();
+        let mut readings = Vec::with_capacity(self.readings.values().map(Vec::len).sum());
+        readings.extend(self.readings.values().flatten().cloned());
         let keys = readings.iter().filter_map(|reading| reading.state.found());
         let longer =
             lengthened(keys.filter(|key| key.exported.is_some()).map(|key| key.fingerprint));

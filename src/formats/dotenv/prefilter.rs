@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     domain::place::Position,
     formats::{
-        Contents, Refusal, Wanted,
+        Contents, Fit, Refusal, Wanted,
         dotenv::{Dialect, traps},
     },
 };
@@ -32,9 +32,11 @@ pub(super) const fn reads_lines_alone(dialect: Dialect) -> bool {
 }
 
 /// The lines of a file that an engine has to read.
-pub(super) struct Relevant {
+pub(super) struct Relevant<'file> {
     /// Those lines; they hold keys.
     pub(super) text: Zeroizing<Vec<u8>>,
+    /// The names that they assign, sorted; no other wanted one stands anywhere in the file.
+    names: Vec<&'file [u8]>,
     /// The number that each has in the file.
     lines: Vec<u32>,
     /// Names in the others that may be a slip for a wanted one, in file order.
@@ -42,9 +44,10 @@ pub(super) struct Relevant {
 }
 
 /// The lines of `bytes` that matter for the `wanted` variables; `None` where all of them may.
-pub(super) fn relevant(bytes: &[u8], wanted: &Wanted) -> Option<Relevant> {
+pub(super) fn relevant<'file>(bytes: &'file [u8], wanted: &Wanted) -> Option<Relevant<'file>> {
     let mut kept: Vec<&[u8]> = Vec::new();
     let mut lines = Vec::new();
+    let mut names = Vec::new();
     let mut other_names = Vec::new();
     let mut rest = bytes;
     let mut number = 0;
@@ -54,18 +57,28 @@ pub(super) fn relevant(bytes: &[u8], wanted: &Wanted) -> Option<Relevant> {
         rest = after;
         number += 1;
         let Some(name) = assigned(line.strip_suffix(b"\n").unwrap_or(line))? else { continue };
-        if wanted.contains(name) {
-            kept.push(line);
-            lines.push(number);
-        } else if wanted.resembles(name) {
-            other_names.push(name.to_owned());
+        match wanted.fit(name) {
+            Fit::Wanted => {
+                kept.push(line);
+                lines.push(number);
+                names.push(name);
+            }
+            Fit::Slip => other_names.extend(std::str::from_utf8(name).map(str::to_owned)),
+            Fit::Other => {}
         }
     }
+    names.sort_unstable();
+    names.dedup();
     // At once, so that no key is left behind where the text grew.
-    Some(Relevant { text: Zeroizing::new(kept.concat()), lines, other_names })
+    Some(Relevant { text: Zeroizing::new(kept.concat()), names, lines, other_names })
 }
 
-impl Relevant {
+impl Relevant<'_> {
+    /// The wanted names that the file assigns at all.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.names.iter().filter_map(|name| std::str::from_utf8(name).ok()).collect()
+    }
+
     /// What an engine made of these lines, with the places that it has in the file.
     pub(super) fn put_back(
         &self,
@@ -107,7 +120,7 @@ impl Relevant {
 
 /// The name that a line assigns, none for a comment or nothing at all. `None` for a line that may
 /// not stand for itself.
-fn assigned(line: &[u8]) -> Option<Option<&str>> {
+fn assigned(line: &[u8]) -> Option<Option<&[u8]>> {
     let Some(first) = line.first() else { return Some(None) };
     if *first == b'#' {
         return line.iter().all(|byte| is(*byte, IN_COMMENT)).then_some(None);
@@ -122,10 +135,8 @@ fn assigned(line: &[u8]) -> Option<Option<&str>> {
         }
         _ => value.iter().all(|byte| is(*byte, PLAIN)),
     };
-    if !name.first().is_some_and(u8::is_ascii_alphabetic) || !stands_alone {
-        return None;
-    }
-    std::str::from_utf8(name).ok().map(Some)
+    let is_sound = name.first().is_some_and(u8::is_ascii_alphabetic) && stands_alone;
+    is_sound.then_some(Some(name))
 }
 
 const IN_NAME: u8 = 1;
