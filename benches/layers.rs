@@ -105,7 +105,7 @@ fn parts(criterion: &mut Criterion) {
             let title = format!("one file of {name}, {}", dialect.name());
             criterion.bench_function(&title, |bencher| {
                 let bytes = black_box(bytes.as_bytes());
-                bencher.iter(|| read_wanted(&[dialect], bytes, &Environment::new(), &wanted));
+                bencher.iter(|| read_wanted(&[dialect], &[bytes], &Environment::new(), &wanted));
             });
         }
     }

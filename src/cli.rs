@@ -96,7 +96,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Check { run, options }) => check::run(&run, options),
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
-        Some(Command::Providers { id }) => providers::run(id.as_deref()),
+        Some(Command::Providers { options, run }) => providers::run(&options, &run),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -26,6 +26,7 @@ use crate::{
     domain::{
         command::{Command, Tour},
         fingerprint::FingerprintKey,
+        request::PlannedRequests,
         snapshot::Snapshot,
     },
     engine::flow::{Flow, Freshness},
@@ -90,5 +91,22 @@ pub fn check(setup: Setup, mut progress: impl FnMut(&Snapshot)) -> std::io::Resu
             progress(&flow.counts_only());
         }
         Ok(flow.snapshot())
+    })
+}
+
+/// Reads everything, and tells what would be asked. Nothing is sent.
+///
+/// # Errors
+/// When the system gives no runtime.
+pub fn planned_requests(setup: Setup) -> std::io::Result<PlannedRequests> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (mut flow, mut events) = Flow::that_only_reads(setup);
+        flow.read_all(Freshness::Everything);
+        while flow.is_running() {
+            let Some(event) = events.recv().await else { break };
+            flow.handle(event);
+        }
+        Ok(flow.planned())
     })
 }

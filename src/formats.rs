@@ -9,6 +9,7 @@ use crate::domain::{
     place::Position,
     reading::{Occurrence, Problem},
     secret::SecretValue,
+    trap::{Trap, Trapped},
 };
 
 pub mod ci;
@@ -18,6 +19,7 @@ pub mod export;
 pub mod files;
 mod json;
 pub mod kubernetes;
+mod pattern;
 pub mod shell;
 pub mod systemd;
 pub mod template;
@@ -40,6 +42,8 @@ pub struct Contents {
     pub problems: Vec<Problem>,
     /// Variables that are assigned as well, where only some are kept in `occurrences`.
     pub other_names: Vec<String>,
+    /// Traps that the format itself saw, by variable; without one, of the whole file.
+    pub traps: Vec<(Option<String>, Trapped)>,
 }
 
 impl Contents {
@@ -63,6 +67,29 @@ impl Contents {
         self.other_names.extend(slips.map(|occurrence| occurrence.variable));
         self
     }
+}
+
+/// What a problem's sentence is called in the catalogue of traps, where it is one.
+///
+/// A trap is about the variable at the problem's line; where `true` stands, about all of the file,
+/// or about what stands below it there.
+pub fn trap_of(problem: &str) -> Option<(Trap, bool)> {
+    const TRAPS: [(&str, Trap, bool); 12] = [
+        (shell::LEAVES, Trap::InteractiveOnly, true),
+        (shell::NOT_EXPORTED, Trap::NotExported, false),
+        (kubernetes::ENCODED_AGAIN, Trap::Base64Layer, false),
+        (kubernetes::ENCODED_BREAK, Trap::Base64Layer, false),
+        (export::STAGED, Trap::Staged, false),
+        (ci::PROTECTED, Trap::ScopeMismatch, false),
+        (ci::UNSCOPED, Trap::ScopeMismatch, false),
+        (ci::LOSES, Trap::WrongPrecedenceBelief, false),
+        (systemd::REST_IGNORED, Trap::RestIgnored, false),
+        (systemd::NO_ASSIGNMENT, Trap::RestIgnored, false),
+        (compose::INACTIVE, Trap::ScopeMismatch, true),
+        (compose::OVERRIDE_IGNORED, Trap::OverrideFileIgnored, true),
+    ];
+    let known = TRAPS.iter().find(|(text, ..)| *text == problem);
+    known.map(|(_, trap, of_file)| (*trap, *of_file))
 }
 
 /// The variables that a caller asks for, where values of others need not be kept. Asked about every

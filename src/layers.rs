@@ -106,7 +106,7 @@ pub fn read(
         }
         LayerSpec::Shell => shell::read(surroundings),
         LayerSpec::ShellFile { path, shell } => {
-            shell_file::read(path, shell.as_deref(), surroundings)
+            shell_file::read(path, shell.as_deref(), credentials, surroundings)
         }
         LayerSpec::Compose { files, folder, service, profiles, env_files } => {
             let request = Request {
@@ -115,6 +115,7 @@ pub fn read(
                 env_files: env_files.clone(),
                 profiles: profiles.clone(),
                 service: service.clone(),
+                variables: variables_of(credentials),
             };
             compose::read(&request, surroundings)
         }
@@ -147,6 +148,12 @@ pub fn read(
     let mut readings = Vec::with_capacity(found.len() * credentials.len());
     readings.extend(found.iter().flat_map(|found| resolve::readings(layer, credentials, found)));
     readings
+}
+
+/// Every variable that may hold one of the credentials.
+fn variables_of(credentials: &[&CredentialFacts]) -> Vec<String> {
+    let variables = credentials.iter().flat_map(|credential| &credential.variables);
+    variables.cloned().collect()
 }
 
 /// Readings of a layer that was given up on.

@@ -10,7 +10,7 @@ mod pass;
 mod request;
 mod wait;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +19,7 @@ use self::{client::Clients, host::Hosts, pass::Pass};
 pub use self::{
     client::{proxy_for, roots_from_environment},
     endpoint::Endpoint,
+    request::Preview,
 };
 use crate::{
     domain::{outcome::ProbeResult, secret::SecretValue},
@@ -39,6 +40,8 @@ pub struct Plan {
     pub organisation: Option<String>,
     /// The project that the layer sends with it.
     pub project: Option<String>,
+    /// Identifiers that the request needs besides, by the name that the provider's file has for them.
+    pub companions: BTreeMap<String, String>,
     /// Models that the key must be able to see.
     pub models: Vec<String>,
     /// The expected key of its credential: asked before the others of its host.
@@ -110,7 +113,8 @@ impl Prober {
 
     /// The URL that is asked at `endpoint` for a provider; `None` when it cannot be asked.
     pub fn endpoint_url(&self, provider: &str, endpoint: &Endpoint) -> Option<String> {
-        self.inner.catalogue.provider(provider)?.endpoint_url(endpoint.as_str(), false)
+        let probe = self.inner.catalogue.provider(provider)?.probe()?;
+        Some(probe.url(endpoint.as_str(), false))
     }
 
     /// Asks about every plan once and hands each result over as it comes, with the index of its

@@ -6,9 +6,14 @@
 
 mod check;
 mod classify;
+mod describe;
+mod echo;
+#[cfg(test)]
+pub(crate) mod every_file;
 mod file;
 mod provider;
 mod recognise;
+mod usual;
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +23,9 @@ use std::{
 use self::{check::check, file::ProviderFile};
 pub use self::{
     classify::{Answer, Classification},
-    file::{Confidence, Method, Scheme},
-    provider::{ProbeRequest, Provider},
+    describe::AnswerRow,
+    file::{Method, Scheme},
+    provider::{Companion, KeyFormat, ProbeRequest, Provider, Unprobed},
 };
 use crate::strict_toml::{self, Mistakes, Source};
 
@@ -33,14 +39,54 @@ macro_rules! embedded {
 }
 
 /// Name and text of the built-in files, in the order of the catalogue.
-const EMBEDDED: [(&str, &str); 7] = embedded![
+const EMBEDDED: [(&str, &str); 47] = embedded![
     "openai",
+    "openai-admin",
     "azure-openai",
     "anthropic",
+    "anthropic-admin",
     "google-gemini",
+    "mistral",
+    "cohere",
+    "groq",
+    "xai",
+    "deepseek",
     "openrouter",
+    "together",
+    "fireworks",
+    "perplexity",
+    "huggingface",
+    "replicate",
+    "elevenlabs",
+    "voyage",
+    "cerebras",
+    "nvidia",
+    "ai21",
+    "stability",
+    "pinecone",
+    "github",
+    "gitlab",
+    "stripe",
+    "sendgrid",
+    "twilio",
+    "slack",
+    "datadog",
+    "cloudflare",
+    "digitalocean",
+    "sentry",
+    "linear",
+    "notion",
+    "mailgun",
+    "postmark",
+    "vercel",
+    "supabase",
+    "resend",
+    "langfuse",
+    "langsmith",
+    "wandb",
     "litellm-proxy",
     "openai-compatible",
+    "aws",
 ];
 
 /// Read once, when the first key is looked at, and without the strict reader: a test proves that every
@@ -197,6 +243,34 @@ mod tests {
         "unmentioned"
     )]
     #[case::no_success("[probe]\npath = \"/models\"\nheader = \"x-api-key\"\n", "success")]
+    #[case::source(
+        "[[answers]]\nstatus = 401\noutcome = \"dead\"\nsource = \"nobody\"\n",
+        "sources"
+    )]
+    #[case::only("[[answers]]\nstatus = 401\noutcome = \"dead\"\nonly = [\"a\"]\n", "shape")]
+    #[case::usual("usual = [\"sometimes\"]\n", "throttled")]
+    #[case::region("regions.eu = \"http://eu.example.com\"\n", "https")]
+    #[case::companion_name(
+        "[[companions]]\nname = \"A b\"\nvariables = [\"B\"]\npattern = '^a$'\n",
+        "lower-case"
+    )]
+    #[case::companion_of_the_key(
+        "variables = [\"A\"]\n[[companions]]\nname = \"a\"\nvariables = [\"A\"]\npattern = '^a$'\n",
+        "not of one that holds the key"
+    )]
+    #[case::companion_pattern(
+        "[[companions]]\nname = \"a\"\nvariables = [\"A\"]\npattern = 'a'\n",
+        "whole value"
+    )]
+    #[case::unknown_placeholder(
+        "[probe]\npath = \"/{a}\"\nheader = \"x\"\n[success]\nstatus = 200\nwhen = { pointer = \"/data\", exists = true }\n",
+        "companions"
+    )]
+    #[case::variant_of_nothing(
+        "[[shapes]]\nname = \"a\"\nprefix = \"a-\"\npattern = '^a-b$'\nprobe = { scheme = \"bearer\" }\n",
+        "[probe]"
+    )]
+    #[case::echo("[[echoes]]\npointer = \"error\"\nafter = \"key: \"\n", "echo")]
     #[case::agent(
         "[probe]\npath = \"/m\"\nheader = \"x\"\nheaders = { User-Agent = \"curl\" }\n[success]\nstatus = 200\nwhen = { pointer = \"/data\", exists = true }\n",
         "cannot be set"

@@ -2,6 +2,8 @@
 
 pub mod human;
 pub mod json;
+pub mod page;
+pub mod requests;
 
 use std::io::{self, Write};
 

@@ -423,6 +423,16 @@ fn a_chain_names_the_first_link_that_broke() {
 }
 
 #[test]
+fn a_value_without_a_mask_is_told_by_its_tag() {
+    let context = TestContext::new();
+    context.write("one.env", "OPENAI_API_KEY=correct horse battery\n");
+    context.write("two.env", "OPENAI_API_KEY=staple\n");
+    context.inventory(&(dotenv("one.env") + &dotenv("two.env")));
+    let run = context.run(&["check", "--offline"]);
+    assert!(run.stdout.contains("has the key … ≡1, "), "{}", run.stdout);
+}
+
+#[test]
 fn the_shell_is_a_layer_that_shadows_files() {
     let (context, provider) = rotated();
     let (new, old) = (context.key("new"), context.key("old"));

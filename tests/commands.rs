@@ -213,6 +213,7 @@ fn completions_are_scripts_of_their_shell(#[case] shell: &str, #[case] has: &str
 #[rstest]
 #[case("check")]
 #[case("inventory")]
+#[case("plan")]
 fn the_committed_schema_is_that_of_the_program(#[case] which: &str) {
     let file = format!("assets/{which}.schema.json");
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);

@@ -21,7 +21,10 @@ mod support;
 const ORACLE: &str = "docker-compose-2.40.3";
 
 /// Scenarios that are knowingly answered differently, each with its reason.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str)] = &[(
+    "compose-env-map-date",
+    "newer versions give the date as go prints it, and the newest decides",
+)];
 
 struct Folder(BTreeMap<String, Vec<u8>>);
 
@@ -99,7 +102,7 @@ fn every_scenario_is_resolved_as_compose_does() {
             files: texts(&case["compose_file_args"]),
             env_files: texts(&case["env_file_args"]),
             profiles: texts(&case["profile_args"]),
-            service: None,
+            ..Request::default()
         };
         let environment = variables(&case["process_env"]);
         let resolved = compose::resolve(&request, &environment, &mut folder);

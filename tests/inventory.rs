@@ -174,7 +174,7 @@ fn effects_are_what_reaches_out() {
 #[case::empty_workload("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"x\"]\nworkload = \" \"", "this is empty", (10, 12), "leave it out")]
 #[case::no_unit("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"systemd\"", "a layer of kind `systemd` needs `unit` or `files`", (5, 1), "unit = ")]
 #[case::unit_with_path("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"systemd\"\nunit = \"/etc/a.service\"", "this is not the name of a unit", (9, 8), "`files`")]
-#[case::unknown_shell("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell-file\"\npath = \"x\"\nshell = \"fish\"", "unknown value `fish`", (10, 9), "`bash`, `zsh`, `sh`, `environment`")]
+#[case::unknown_shell("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell-file\"\npath = \"x\"\nshell = \"fisch\"", "unknown value `fisch`", (10, 9), "did you mean `fish`?")]
 #[case::unknown_platform("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"ci\"\npath = \"x\"\nplatform = \"git-lab\"", "unknown value `git-lab`", (10, 12), "did you mean `gitlab`?")]
 #[case::duplicate_name("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\n[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"", "layer name `a` is given twice", (10, 8), "line 6 has it already")]
 #[case::dangling_source("[[layers]]\nname = \"api\"\nenvironment = \"prod\"\nkind = \"shell\"\nsource = \"apy\"", "unknown layer `apy`", (9, 10), "did you mean `api`?")]

@@ -24,6 +24,8 @@ mod hostile;
 mod layers;
 #[path = "leaks/online.rs"]
 mod online;
+#[path = "leaks/plan.rs"]
+mod plan;
 #[path = "leaks/process.rs"]
 mod process;
 #[path = "leaks/proof.rs"]

@@ -106,6 +106,21 @@ async fn a_changed_file_is_read_at_once() {
 }
 
 #[tokio::test]
+async fn a_new_manifest_beside_a_file_is_seen_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let mut handle = start(folder.path());
+    let reader = |snapshot: &Snapshot| snapshot.rows.first()?.evidence.reader.clone();
+    let settled = |snapshot: &Arc<Snapshot>| snapshot.rows.len() == 2 && !snapshot.progress.running;
+    let first = until(&mut handle, settled).await;
+    assert_eq!(reader(&first).as_deref(), Some("python-dotenv"));
+    fs::write(folder.path().join("one/package.json"), r#"{"dependencies": {"dotenv": "18"}}"#)
+        .unwrap();
+    until(&mut handle, |snapshot| reader(snapshot).as_deref() == Some("node-dotenv")).await;
+}
+
+#[tokio::test]
 async fn a_mark_decides_and_can_be_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), "one", "a");

@@ -4,7 +4,7 @@
 mod server;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     process::Command,
     sync::{
         Arc,
@@ -58,6 +58,7 @@ fn plan(port: u16, key: impl Into<String>) -> Plan {
         endpoint: Endpoint::parse(&format!("http://127.0.0.1:{port}/v1")).expect("an endpoint"),
         organisation: None,
         project: None,
+        companions: BTreeMap::new(),
         models: Vec::new(),
         expected: false,
     }

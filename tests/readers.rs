@@ -120,3 +120,30 @@ fn losers_of_several_files_are_listed_with_their_places() {
         .collect();
     assert_eq!(places, ["\".env.local\":1 true", "\".env\":2 false"]);
 }
+
+#[test]
+fn a_file_of_several_refers_to_the_others_as_its_reader_has_it() {
+    let context = TestContext::new();
+    let (new, old) = (context.key("new"), context.key("old"));
+    context.write(".env", format!("SHARED={new}\nOPENAI_API_KEY={old}\n"));
+    context.write(".env.local", "\nOPENAI_API_KEY=${SHARED}\n");
+    let more = |reader: &str| {
+        format!("kind = \"dotenv\"\nfiles = [\".env\", \".env.local\"]\ndialect = \"{reader}\"\n")
+    };
+    let of = |key: &str| {
+        context.write("only.env", format!("OPENAI_API_KEY={key}\n"));
+        let row = context_row(&context, "kind = \"dotenv\"\npath = \"only.env\"\n");
+        row["key"]["fingerprint"].clone()
+    };
+    let (new, old) = (of(&new), of(&old));
+    let row = context_row(&context, &more("vite@node22"));
+    assert_eq!(row["key"]["fingerprint"], new);
+    assert_eq!(row["location"]["path"], ".env.local");
+    assert_eq!(row["location"]["line"], 2);
+    assert_eq!(texts(&row["traps"], "trap"), ["dollar-eaten"]);
+    let row = context_row(&context, &more("python-dotenv"));
+    assert_eq!(row["key"]["fingerprint"], old, "the first file keeps the variable");
+    let row = context_row(&context, &more("uv"));
+    assert_eq!(row["state"], "empty", "{row:#?}");
+    assert!(texts(&row["traps"], "trap").contains(&"interpolation-empty".to_owned()), "{row:#?}");
+}

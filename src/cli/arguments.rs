@@ -10,7 +10,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint, setting::RunArguments};
+use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -40,14 +40,16 @@ pub(super) enum Command {
     },
     /// Fingerprint and mask of a key on standard input, or in a variable
     Fingerprint(fingerprint::Options),
-    /// The catalogue of providers, or everything about one
+    /// The catalogue of providers, everything about one, or what this inventory would send
     Providers {
-        /// Its id, e.g. openai
-        id: Option<String>,
+        #[command(flatten)]
+        options: providers::Options,
+        #[command(flatten)]
+        run: RunArguments,
     },
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
-    /// The JSON Schema of the inventory, or of `check --format json`
+    /// The JSON Schema of the inventory, or of what `--format json` writes
     Schema {
         /// Which one
         #[arg(value_enum, default_value_t = SchemaOf::Inventory)]
@@ -77,6 +79,8 @@ pub(super) enum SchemaOf {
     Inventory,
     /// The output of `check --format json`
     Check,
+    /// The output of `providers --plan --format json`
+    Plan,
 }
 
 impl Arguments {

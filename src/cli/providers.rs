@@ -1,56 +1,119 @@
-//! `stalekey providers`: who can be asked, and how.
+//! `stalekey providers`: who can be asked, how, and what this inventory would send.
 
-use std::io::{self, Write as _};
+mod one;
 
-use super::{Exit, Failure, setting};
-use crate::providers::Provider;
+use std::io::{self, BufWriter, Write as _};
 
-pub(super) fn run(id: Option<&str>) -> Result<Exit, Failure> {
+use clap::{Args, ValueEnum};
+
+use super::{
+    Exit, Failure,
+    setting::{self, RunArguments},
+};
+use crate::{
+    domain::outcome::Confidence,
+    engine,
+    providers::{Catalogue, Provider},
+    report,
+};
+
+/// What to show.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Options {
+    /// Its id, e.g. openai
+    #[arg(conflicts_with = "plan")]
+    pub id: Option<String>,
+    /// Every request that this inventory would send, without sending any
+    #[arg(long)]
+    pub plan: bool,
+    /// How to write the plan
+    #[arg(long, value_enum, default_value_t, requires = "plan")]
+    pub format: Format,
+}
+
+/// The formats of the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A page for people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+pub(super) fn run(options: &Options, arguments: &RunArguments) -> Result<Exit, Failure> {
+    if options.plan {
+        return plan(options.format, arguments);
+    }
+    if *arguments != RunArguments::default() {
+        return Err(Failure::Message(
+            "error: The inventory is looked at for a plan only\n\nhint: `stalekey providers --plan`"
+                .to_owned(),
+        ));
+    }
     let catalogue = setting::user()?.catalogue;
-    let mut out = io::stdout().lock();
-    let Some(id) = id else {
-        for provider in catalogue.providers() {
-            let variables = provider.variables().join(", ");
-            writeln!(out, "{:<18} {:<26} {variables}", provider.id(), provider.name())?;
-        }
-        return Ok(Exit::Success);
-    };
-    let Some(provider) = catalogue.provider(id) else {
-        let known: Vec<&str> = catalogue.ids().collect();
-        return Err(Failure::Message(format!(
-            "error: There is no such provider\n\nhint: known are {}",
-            known.join(", ")
-        )));
-    };
-    for (what, text) in facts(provider) {
-        if !text.is_empty() {
-            writeln!(out, "{what:<14} {text}")?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match &options.id {
+        None => list(&catalogue, &mut out)?,
+        Some(id) => {
+            let provider = catalogue.provider(id).ok_or_else(|| unknown(&catalogue))?;
+            out.write_all(one::page(provider).as_str().as_bytes())?;
         }
     }
+    out.flush()?;
     Ok(Exit::Success)
 }
 
-/// What a person wants to know before naming it in an inventory.
-fn facts(provider: &Provider) -> Vec<(&'static str, String)> {
-    let endpoints: Vec<&str> = provider.endpoints().collect();
-    let endpoint = match endpoints.as_slice() {
-        [] => "the inventory names it: `endpoint = \"https://…\"`".to_owned(),
-        all => all.join(", "),
-    };
-    let probe = provider.probe().map_or_else(
-        || "none: keys are compared and never sent".to_owned(),
-        |probe| format!("{} {}, key in {}", probe.method.name(), probe.path, probe.header),
-    );
-    vec![
-        ("provider", format!("{} ({})", provider.id(), provider.name())),
-        ("variables", provider.variables().join(", ")),
-        ("organisation", provider.organisation_variables().join(", ")),
-        ("project", provider.project_variables().join(", ")),
-        ("base URL", provider.base_url_variables().join(", ")),
-        ("endpoint", endpoint),
-        ("probe", probe),
-        ("key formats", provider.shape_names().collect::<Vec<_>>().join(", ")),
-        ("dashboard", provider.dashboard().unwrap_or_default().to_owned()),
-        ("sources", provider.sources().join(", ")),
-    ]
+fn plan(format: Format, arguments: &RunArguments) -> Result<Exit, Failure> {
+    let user = setting::user()?;
+    let setup = setting::setup(arguments, &user)?;
+    let planned = engine::planned_requests(setup)
+        .map_err(|_| Failure::Message("error: The system gives no runtime".to_owned()))?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    match format {
+        Format::Human => report::requests::write(&planned, &mut out)?,
+        Format::Json => report::requests::write_json(&planned, &mut out)?,
+    }
+    out.flush()?;
+    Ok(Exit::Success)
+}
+
+fn unknown(catalogue: &Catalogue) -> Failure {
+    let known: Vec<&str> = catalogue.ids().collect();
+    let mut page = report::page::Page::default();
+    page.paragraph(&format!("hint: known are {}", known.join(", ")));
+    Failure::Message(format!("error: There is no such provider\n\n{}", page.as_str().trim_end()))
+}
+
+/// One line for each; what is not sure or not asked says so.
+fn list(catalogue: &Catalogue, out: &mut dyn io::Write) -> io::Result<()> {
+    for provider in catalogue.providers() {
+        let line = format!(
+            "{:<17} {:<20} {:<24} ",
+            provider.id(),
+            provider.name(),
+            short_variables(provider)
+        );
+        writeln!(out, "{}", format!("{line}{}", remark(provider)).trim_end())?;
+    }
+    writeln!(out, "\n`stalekey providers openai` shows one of them.")
+}
+
+/// The first variable, and how many others there are.
+fn short_variables(provider: &Provider) -> String {
+    match provider.variables() {
+        [] => String::new(),
+        [one] => one.clone(),
+        [first, more @ ..] => format!("{first} +{}", more.len()),
+    }
+}
+
+fn remark(provider: &Provider) -> &'static str {
+    if provider.probe().is_none() {
+        "not asked"
+    } else if provider.confidence() == Confidence::Low {
+        "low confidence"
+    } else {
+        ""
+    }
 }

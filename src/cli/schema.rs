@@ -9,6 +9,7 @@ pub(super) fn run(of: SchemaOf) -> Result<Exit, Failure> {
     let schema = match of {
         SchemaOf::Inventory => inventory::schema(),
         SchemaOf::Check => report::json::schema(),
+        SchemaOf::Plan => report::requests::schema(),
     };
     let mut out = io::stdout().lock();
     writeln!(out, "{schema:#}")?;

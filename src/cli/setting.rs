@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// What to look at, and what may be sent.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 pub(super) struct RunArguments {
     /// The inventory [default: $STALEKEY_CONFIG, ./stalekey.toml, the user's config folder]
     #[arg(long, value_name = "FILE")]

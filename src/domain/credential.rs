@@ -15,10 +15,23 @@ pub struct CredentialFacts {
     pub project_variables: Vec<String>,
     /// Variables that move an application to another base URL, first defined wins.
     pub base_url_variables: Vec<String>,
+    /// Identifiers that a request needs beside the key, e.g. an account's id.
+    pub companions: Vec<CompanionFacts>,
     /// Models that the key must be able to see.
     pub models: Vec<String>,
     /// Who owns it.
     pub owner: Option<String>,
+}
+
+/// An identifier that a request needs beside the key. It is no secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CompanionFacts {
+    /// The provider file's name for it.
+    pub name: String,
+    /// Variables that hold it, first defined wins.
+    pub variables: Vec<String>,
+    /// A regular expression of the whole value; nothing else is taken for one.
+    pub pattern: String,
 }
 
 impl CredentialFacts {
@@ -29,6 +42,7 @@ impl CredentialFacts {
             .chain(&self.organisation_variables)
             .chain(&self.project_variables)
             .chain(&self.base_url_variables)
+            .chain(self.companions.iter().flat_map(|companion| &companion.variables))
             .map(String::as_str)
     }
 }

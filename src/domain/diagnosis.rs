@@ -31,6 +31,7 @@ mod sk404;
 mod sk406;
 mod sk407;
 mod sk411;
+mod sk412;
 mod sk501;
 mod sk502;
 mod sk503;
@@ -156,6 +157,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk406 "SK406" "something else answered";
     sk407 "SK407" "wrong regional host";
     sk411 "SK411" "the expected key itself is refused";
+    sk412 "SK412" "the server received another key";
     sk501 "SK501" "the layer could not be read";
     sk502 "SK502" "no permission to read the layer";
     sk503 "SK503" "the value cannot be known from here";

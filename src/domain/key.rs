@@ -78,6 +78,12 @@ impl KeyFacts {
         self.flags.iter().any(|flag| *flag != Flag::Truncated || !outcome.accepted())
     }
 
+    /// How a sentence names it: the mask, and for an opaque value, whose mask says nothing, the tag
+    /// of this run.
+    pub fn told(&self) -> String {
+        if self.tag.is_some() { self.label() } else { self.mask.clone() }
+    }
+
     /// What a person compares at a glance: mask and fingerprint.
     pub fn label(&self) -> String {
         format!("{} {}", self.mask, self.shown)

@@ -105,3 +105,15 @@ impl fmt::Display for Instance {
         }
     }
 }
+
+/// What a row is called: its layer, what tells the layer's rows apart, and the other machine.
+pub fn row_label(layer: &str, instance: Option<&Instance>, host: Option<&str>) -> String {
+    let mut label = layer.to_owned();
+    if let Some(instance) = instance {
+        label.push_str(&format!(" ({instance})"));
+    }
+    if let Some(host) = host {
+        label.push_str(&format!(" @{host}"));
+    }
+    label
+}

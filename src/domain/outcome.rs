@@ -105,6 +105,52 @@ impl fmt::Display for Outcome {
     }
 }
 
+/// How well a fact is supported.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// One source that was not checked again.
+    Low,
+    /// One good source, or exact fields in a reassembled answer.
+    Medium,
+    /// A recorded answer, the source of a client library, or several independent sources.
+    High,
+}
+
+impl Confidence {
+    /// All of them, the best first.
+    pub const ALL: [Self; 3] = [Self::High, Self::Medium, Self::Low];
+
+    /// The word of the files and the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// Whether the key that an answer repeats, masked, can be the one that was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Received {
+    /// Every character that it shows fits.
+    ThisKey,
+    /// Something on the way put another key in its place.
+    AnotherKey,
+}
+
+impl Received {
+    /// The word of the contract.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ThisKey => "this_key",
+            Self::AnotherKey => "another_key",
+        }
+    }
+}
+
 /// Why there is an outcome without a classified answer. Closed, so no library text can slip in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -115,6 +161,10 @@ pub enum ProbeReason {
     NoProvider,
     /// The provider's file has no probe, or the inventory gives no endpoint for it.
     NoEndpoint,
+    /// No request judges a key of this provider, or of this form, without side effects.
+    NoProbe,
+    /// The request needs a second value, like an account's id, that the layer does not have.
+    NoCompanion,
     /// The layer yields no value to ask about.
     NoValue,
     /// A byte of the value cannot stand in a header (SECURITY H6).
@@ -156,6 +206,10 @@ impl ProbeReason {
             Self::Offline => "not probed: offline",
             Self::NoProvider => "not probed: the credential names no provider",
             Self::NoEndpoint => "not probed: the inventory names no endpoint",
+            Self::NoProbe => "not probed: no request judges such a key without side effects",
+            Self::NoCompanion => {
+                "not probed: the layer lacks a value that has to be sent with the key"
+            }
             Self::NoValue => "nothing to ask about",
             Self::UnsendableBytes => "not sent: a byte of the value cannot stand in a header",
             Self::DamagedValue => "not sent: the value is damaged",
@@ -203,9 +257,18 @@ pub struct ProbeResult {
     pub retry_at: Option<Timestamp>,
     /// Models of the credential that the key cannot see, when the list was read.
     pub missing_models: Vec<String>,
+    /// How well the meaning is supported, when an answer was understood.
+    pub confidence: Option<Confidence>,
+    /// Which key the server received, when the answer repeats it masked.
+    pub received: Option<Received>,
 }
 
 impl ProbeResult {
+    /// What to say of a meaning that one source alone supports.
+    pub fn doubt(&self) -> Option<&'static str> {
+        (self.confidence == Some(Confidence::Low)).then_some("low confidence")
+    }
+
     /// Nothing was sent, for `reason`.
     pub fn not_probed(reason: ProbeReason) -> Self {
         let outcome = match reason {
@@ -233,6 +296,8 @@ impl ProbeResult {
             checked_at: None,
             retry_at: None,
             missing_models: Vec::new(),
+            confidence: None,
+            received: None,
         }
     }
 }

@@ -7,6 +7,8 @@
 //! [`SecretValue`]: crate::domain::secret::SecretValue
 //! [`Key`]: crate::domain::key::Key
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +55,8 @@ pub enum Origin {
     ComposeEnvFile,
     /// The compose project's `.env`, used for interpolation.
     ComposeDotenv,
+    /// A `secrets:` or `configs:` entry of a compose service: a file in its containers.
+    ComposeMount(String),
     /// The environment of this shell (interpolation, pass-through).
     ShellEnvironment,
     /// A scope of a CI platform.
@@ -357,6 +361,20 @@ pub struct Evidence {
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// What else was looked at, and may change the reading when it comes into being or changes.
+    #[serde(skip)]
+    pub looked: Vec<Looked>,
+}
+
+/// A place that was looked at beside the files that were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Looked {
+    /// A file that does not exist.
+    File(String),
+    /// A folder, each entry of which counts.
+    Folder(String),
+    /// A folder in which files of some names tell who reads a `.env`.
+    Manifests(String),
 }
 
 impl Evidence {
@@ -378,6 +396,9 @@ pub struct RequestContext {
     pub base_url: Option<String>,
     /// The name of that variable.
     pub base_url_variable: Option<String>,
+    /// Identifiers that a request needs besides, by the provider file's name for them. They have the
+    /// form of one; that of a key may be the same, so they are sent and never shown.
+    pub companions: BTreeMap<String, String>,
 }
 
 /// Something a reader noticed that does not change the state.

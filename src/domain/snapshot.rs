@@ -9,7 +9,7 @@ use crate::domain::{
     diagnosis::Finding,
     fingerprint::Fingerprint,
     key::Key,
-    layer::{Instance, LayerKind},
+    layer::{Instance, LayerKind, row_label},
     outcome::ProbeResult,
     place::Place,
     reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
@@ -141,14 +141,8 @@ impl Row {
 
     /// How the layer is named on screen: `api workers (pid 4182)`.
     pub fn label(&self) -> String {
-        let mut label = self.identity.layer.clone();
-        if let Some(instance) = &self.identity.instance {
-            label.push_str(&format!(" ({instance})"));
-        }
-        if let Some(host) = &self.identity.host {
-            label.push_str(&format!(" @{host}"));
-        }
-        label
+        let RowIdentity { layer, instance, host, .. } = &self.identity;
+        row_label(layer, instance.as_ref(), host.as_deref())
     }
 
     /// Since when it holds what it holds: the start of a process, the change of a file.

@@ -46,6 +46,7 @@ traps! {
     SwallowedNextLine "swallowed-next-line" "the value took in the line behind it";
     SwallowedKey "swallowed-key" "a line names the variable, and the reader does not see it";
     FileRejected "file-rejected" "because of one line the reader loads nothing of the file";
+    RestIgnored "rest-ignored" "the reader stops here and ignores what follows";
     BareNamePassthrough "bare-name-passthrough" "the name stands alone: the environment decides";
     BareName "bare-name" "the name stands alone, and the reader gives it no value";
     DuplicateKey "duplicate-key" "the name is assigned more than once";
@@ -53,10 +54,18 @@ traps! {
     ShellShadowsFile "stale-shell-shadows-file" "this shell defines the name with another value, and the reader lets it win";
     FileShadowsShell "file-shadows-shell" "this shell defines the name with another value, and the reader lets the file win";
     NotExported "not-exported" "assigned without `export`: programs do not get it";
+    WrongStartupFile "wrong-startup-file" "a login bash reads another file instead of this one";
+    InteractiveOnly "interactive-only" "a guard above it leaves the file: not every shell comes this far";
+    FishUniversal "fish-universal" "a universal variable of fish: it stays when config.fish changes";
     DynamicValue "dynamic-value" "a command or another tool makes the value; nothing is run to learn it";
     ExecutesCommands "executes-commands" "the reader runs a command while it reads the file";
-    YamlRetyped "yaml-retyped" "YAML takes the plain scalar for a number, a boolean or nothing";
+    YamlRetyped "yaml-retyped" "YAML takes the plain scalar for a number, a boolean, a date or nothing";
     YamlBlockNewline "yaml-block-newline" "the block scalar ends in a line break";
+    WrongPrecedenceBelief "wrong-precedence-belief" "another place defines the name too, and does not win as many believe";
+    OverrideFileIgnored "override-file-ignored" "an override file stands there, and is not read because files are named";
+    ScopeMismatch "scope-mismatch" "set for a scope, profile or branch that not every consumer has";
+    Base64Layer "base64-layer" "base64 was applied once too often, or to a line break as well";
+    Staged "staged" "changed, and not given to what runs before the next deploy";
     MaskedOrUnreadable "masked-or-unreadable" "a platform's mask stands in place of the value";
     Placeholder "placeholder" "an example stands in place of the value";
     JsonWrapped "json-wrapped" "the value is a piece of JSON";
@@ -209,11 +218,9 @@ mod tests {
     #[test]
     fn names_are_unique_and_stable_words() {
         let mut names: Vec<&str> = Trap::ALL.iter().map(|trap| trap.name()).collect();
-        assert!(
-            names
-                .iter()
-                .all(|name| { name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-') })
-        );
+        assert!(names.iter().all(|name| {
+            name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        }));
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Trap::ALL.len());

@@ -3,9 +3,13 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    domain::{credential::CredentialFacts, layer::LayerFacts},
+    domain::{
+        credential::{CompanionFacts, CredentialFacts},
+        layer::LayerFacts,
+    },
     engine::Setup,
     inventory::Layer,
+    providers::Companion,
 };
 
 /// The numbers of the layers that this run looks at.
@@ -50,6 +54,14 @@ pub(super) fn layer_facts(layer: &Layer) -> LayerFacts {
     }
 }
 
+fn companion(companion: Companion<'_>) -> CompanionFacts {
+    CompanionFacts {
+        name: companion.name.to_owned(),
+        variables: companion.variables.to_vec(),
+        pattern: companion.pattern.to_owned(),
+    }
+}
+
 /// The credentials, with what their providers add.
 pub(super) fn credential_facts(setup: &Setup) -> Vec<CredentialFacts> {
     setup
@@ -76,6 +88,9 @@ pub(super) fn credential_facts(setup: &Setup) -> Vec<CredentialFacts> {
                     .unwrap_or_default(),
                 base_url_variables: provider
                     .map(|provider| provider.base_url_variables().to_vec())
+                    .unwrap_or_default(),
+                companions: provider
+                    .map(|provider| provider.companions().map(companion).collect())
                     .unwrap_or_default(),
                 models: credential.models.clone(),
                 owner: credential.owner.clone(),

@@ -1,6 +1,7 @@
 //! The flow as a state machine: what arrives changes it, and at any time it can say what it sees.
 
 mod picture;
+mod requests;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -22,7 +23,7 @@ use crate::{
         key::Key,
         layer::LayerFacts,
         outcome::{Outcome, ProbeResult},
-        reading::{Reading, Unreadable, UnreadableKind},
+        reading::{Looked, Reading, Unreadable, UnreadableKind},
         secret::SecretValue,
         snapshot::{Progress, RowIdentity},
     },
@@ -93,6 +94,8 @@ pub(super) struct Flow {
     credentials: Arc<Vec<CredentialFacts>>,
     layers: Arc<[LayerFacts]>,
     chosen: BTreeSet<usize>,
+    /// Nothing is asked.
+    only_reads: bool,
     interner: Interner,
     files: Arc<ReadFiles>,
     prober: Prober,
@@ -139,6 +142,7 @@ impl Flow {
             credentials: Arc::new(credentials),
             layers: setup.inventory.layers.iter().map(layer_facts).collect(),
             chosen: chosen_layers(&setup),
+            only_reads: false,
             interner: Interner::new(setup.fingerprint_key.clone(), Arc::clone(&setup.catalogue)),
             prober: Prober::new(Arc::clone(&setup.catalogue), limits),
             inbox,
@@ -159,6 +163,12 @@ impl Flow {
             setup,
         };
         (flow, events)
+    }
+
+    /// A flow that reads and never asks.
+    pub(super) fn that_only_reads(setup: Setup) -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (flow, events) = Self::new(setup);
+        (Self { only_reads: true, ..flow }, events)
     }
 
     /// Something is still to come.
@@ -304,8 +314,8 @@ impl Flow {
         }
     }
 
-    /// Asks about every key that has no answer, or one that is due.
-    pub(super) fn ask(&mut self) {
+    /// What is to be asked: every key that has no answer, or one that is due.
+    pub(super) fn questions(&self) -> (Vec<ProbeIdentity>, Vec<Plan>) {
         let mut models: BTreeMap<ProbeIdentity, BTreeSet<String>> = BTreeMap::new();
         for reading in self.readings.values().flatten() {
             let Some(credential) = self.credential(reading) else { continue };
@@ -324,21 +334,30 @@ impl Flow {
                 Wanted::HeldBy(_) => Vec::new(),
             })
             .collect();
-        let (identities, plans): (Vec<ProbeIdentity>, Vec<Plan>) = models
-            .into_iter()
-            .filter_map(|(identity, models)| {
-                let plan = Plan {
-                    key: self.interner.secret(identity.fingerprint)?.clone(),
-                    provider: identity.provider.clone(),
-                    endpoint: identity.endpoint.clone(),
-                    organisation: identity.organisation.clone(),
-                    project: identity.project.clone(),
-                    models: models.into_iter().collect(),
-                    expected: expected.contains(&identity.fingerprint),
-                };
-                Some((identity, plan))
-            })
-            .unzip();
+        let plan_of = |(identity, models): (ProbeIdentity, BTreeSet<String>)| {
+            let mut companions = identity.companions.clone();
+            companions.retain(|_, value| !self.interner.holds(value));
+            let plan = Plan {
+                key: self.interner.secret(identity.fingerprint)?.clone(),
+                provider: identity.provider.clone(),
+                endpoint: identity.endpoint.clone(),
+                organisation: identity.organisation.clone(),
+                project: identity.project.clone(),
+                companions,
+                models: models.into_iter().collect(),
+                expected: expected.contains(&identity.fingerprint),
+            };
+            Some((identity, plan))
+        };
+        models.into_iter().filter_map(plan_of).unzip()
+    }
+
+    /// Asks.
+    pub(super) fn ask(&mut self) {
+        if self.only_reads {
+            return;
+        }
+        let (identities, plans) = self.questions();
         if plans.is_empty() {
             return;
         }
@@ -382,9 +401,19 @@ impl Flow {
     pub(super) fn watch_list(&self) -> WatchList {
         let mut list = WatchList::default();
         for (layer, readings) in &self.readings {
-            for file in readings.iter().flat_map(|reading| &reading.evidence.files) {
-                let folder = &self.setup.inventory.folder;
-                list.add(layers::absolute(folder, self.setup.home.as_deref(), file), *layer);
+            let folder = &self.setup.inventory.folder;
+            let path = |path: &str| layers::absolute(folder, self.setup.home.as_deref(), path);
+            for evidence in readings.iter().map(|reading| &reading.evidence) {
+                for file in &evidence.files {
+                    list.add(path(file), *layer);
+                }
+                for looked in &evidence.looked {
+                    match looked {
+                        Looked::File(file) => list.add(path(file), *layer),
+                        Looked::Folder(folder) => list.add_folder(path(folder), *layer),
+                        Looked::Manifests(folder) => list.add_manifests(path(folder), *layer),
+                    }
+                }
             }
         }
         list

@@ -56,6 +56,11 @@ impl Interner {
         self.secrets.get(&fingerprint)
     }
 
+    /// Some layer holds this text as its key.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        self.keys.contains_key(&SecretValue::new(text))
+    }
+
     /// Forgets every value that no layer holds any more.
     pub(super) fn keep_only(&mut self, held: impl Fn(Fingerprint) -> bool) {
         self.keys.retain(|_, keys| keys.iter().any(|(_, key)| held(key.fingerprint)));

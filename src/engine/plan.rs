@@ -1,5 +1,7 @@
 //! What would be asked about a reading, and why something is not asked at all (SECURITY H3, H8).
 
+use std::collections::BTreeMap;
+
 use crate::{
     domain::{
         credential::CredentialFacts,
@@ -12,6 +14,7 @@ use crate::{
     engine::Setup,
     inventory::trust::{self, Effect},
     probe::Endpoint,
+    providers::Provider,
 };
 
 /// What makes two probes the same one.
@@ -27,6 +30,8 @@ pub(super) struct ProbeIdentity {
     pub organisation: Option<String>,
     /// The project header that the layer sets.
     pub project: Option<String>,
+    /// Identifiers that the request needs besides.
+    pub companions: BTreeMap<String, String>,
 }
 
 /// The probe for this reading, or why there is none.
@@ -41,10 +46,24 @@ pub(super) fn plan(
     if setup.offline {
         return Err(ProbeReason::Offline);
     }
-    let endpoint = endpoint(setup, credential, &reading.environment, provider)?;
-    let recognised = key.provider.as_deref() == Some(provider);
-    let elsewhere =
-        reading.context.base_url.as_deref().is_some_and(|base| !endpoint.is_same_base(base));
+    let file = setup.catalogue.provider(provider).ok_or(ProbeReason::NoProvider)?;
+    if file.probe().is_none() {
+        return Err(ProbeReason::NoProbe);
+    }
+    let mut endpoint = endpoint(setup, credential, &reading.environment, file)?;
+    let base = reading.context.base_url.as_deref();
+    // Which of the provider's own addresses is asked, the layer may say: a key of one region is
+    // unknown in the others. No other address is ever taken from a layer (SECURITY T1, H1).
+    let own = base.and_then(|base| Endpoint::own(file, base));
+    if endpoint.is_catalogues_own()
+        && let Some(own) = &own
+    {
+        endpoint = own.clone();
+    }
+    let recognised = key.provider.as_deref() == Some(provider)
+        && key.shape.as_deref().is_some_and(|shape| file.is_telling(shape));
+    let named = own.as_ref().map(Endpoint::as_str).or(base);
+    let elsewhere = named.is_some_and(|named| !endpoint.is_same_base(named));
     if elsewhere && !(recognised && endpoint.is_catalogues_own()) {
         return Err(ProbeReason::OtherEndpoint);
     }
@@ -54,12 +73,23 @@ pub(super) fn plan(
         endpoint,
         organisation: reading.context.organisation.clone(),
         project: reading.context.project.clone(),
+        companions: reading.context.companions.clone(),
     })
 }
 
 /// What a row shows that is not asked about.
-pub(super) fn unasked(reason: ProbeReason) -> ProbeResult {
-    ProbeResult::not_probed(reason)
+pub(super) fn unasked(
+    setup: &Setup,
+    credential: Option<&CredentialFacts>,
+    reason: ProbeReason,
+) -> ProbeResult {
+    let mut result = ProbeResult::not_probed(reason);
+    if reason == ProbeReason::NoProbe {
+        let provider = credential.and_then(|credential| credential.provider.as_deref());
+        let file = provider.and_then(|id| setup.catalogue.provider(id));
+        result.meaning = file.and_then(Provider::no_probe).map(str::to_owned);
+    }
+    result
 }
 
 /// A damaged value is not what was meant; asking about it tells nothing. A key that looks cut short
@@ -92,7 +122,7 @@ fn endpoint(
     setup: &Setup,
     credential: &CredentialFacts,
     environment: &str,
-    provider: &str,
+    provider: &Provider,
 ) -> Result<Endpoint, ProbeReason> {
     if let Some(typed) = setup.endpoints.get(&credential.id) {
         return Ok(typed.clone());
@@ -101,7 +131,7 @@ fn endpoint(
         Some(text) => {
             let effect = Effect::Send {
                 credential: credential.id.clone(),
-                provider: Some(provider.to_owned()),
+                provider: Some(provider.id().to_owned()),
                 endpoint: text.to_owned(),
             };
             if !trust::granted(&effect) {
@@ -110,8 +140,6 @@ fn endpoint(
             // The inventory was validated; an address that does not parse cannot come here.
             Endpoint::parse(text).map_err(|_| ProbeReason::NoEndpoint)
         }
-        None => {
-            setup.catalogue.provider(provider).and_then(Endpoint::of).ok_or(ProbeReason::NoEndpoint)
-        }
+        None => Endpoint::of(provider).ok_or(ProbeReason::NoEndpoint),
     }
 }

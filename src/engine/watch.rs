@@ -9,10 +9,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The layers (by number) that each watched file decides.
+use crate::formats::dotenv::inference::{TELLING_NAMES, tells_by_its_kind};
+
+/// The layers (by number) that each watched place decides.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct WatchList {
     by_file: HashMap<PathBuf, BTreeSet<usize>>,
+    /// Folders each entry of which counts.
+    by_folder: HashMap<PathBuf, BTreeSet<usize>>,
+    /// Folders whose manifests and scripts count.
+    by_manifest: HashMap<PathBuf, BTreeSet<usize>>,
 }
 
 impl WatchList {
@@ -20,8 +26,24 @@ impl WatchList {
         self.by_file.entry(file).or_default().insert(layer);
     }
 
+    /// A folder: what comes into it, and the folder itself when there is none yet.
+    pub(super) fn add_folder(&mut self, folder: PathBuf, layer: usize) {
+        self.add(folder.clone(), layer);
+        self.by_folder.entry(folder).or_default().insert(layer);
+    }
+
+    /// A folder in which a file may say who reads a `.env`.
+    pub(super) fn add_manifests(&mut self, folder: PathBuf, layer: usize) {
+        self.by_manifest.entry(folder).or_default().insert(layer);
+    }
+
     pub(super) fn layers_of(&self, file: &Path) -> impl Iterator<Item = usize> + '_ {
-        self.by_file.get(file).into_iter().flatten().copied()
+        let folder = file.parent().unwrap_or(file);
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let tells = TELLING_NAMES.contains(&name) || tells_by_its_kind(name);
+        let by_manifest = self.by_manifest.get(folder).filter(|_| tells);
+        let found = [self.by_file.get(file), self.by_folder.get(folder), by_manifest];
+        found.into_iter().flatten().flatten().copied()
     }
 
     /// The layers whose files changed at this second (since the epoch) or after it: what happened
@@ -36,7 +58,8 @@ impl WatchList {
     }
 
     fn folders(&self) -> BTreeSet<PathBuf> {
-        self.by_file.keys().filter_map(|file| file.parent()).map(Path::to_owned).collect()
+        let parents = self.by_file.keys().filter_map(|file| file.parent()).map(Path::to_owned);
+        parents.chain(self.by_folder.keys().chain(self.by_manifest.keys()).cloned()).collect()
     }
 }
 
@@ -139,3 +162,28 @@ mod system {
 }
 
 pub(super) use system::Watcher;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layers(list: &WatchList, file: &str) -> Vec<usize> {
+        list.layers_of(Path::new(file)).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    #[test]
+    fn a_place_wakes_the_layers_that_looked_there() {
+        let mut list = WatchList::default();
+        list.add(PathBuf::from("/p/.env"), 1);
+        list.add_manifests(PathBuf::from("/p"), 1);
+        list.add_folder(PathBuf::from("/p/app.service.d"), 2);
+        assert_eq!(layers(&list, "/p/.env"), [1]);
+        assert_eq!(layers(&list, "/p/package.json"), [1], "it may name another reader");
+        assert_eq!(layers(&list, "/p/deploy.sh"), [1]);
+        assert!(layers(&list, "/p/app.log").is_empty(), "it tells nothing");
+        assert_eq!(layers(&list, "/p/app.service.d/new.conf"), [2], "a new drop-in");
+        assert_eq!(layers(&list, "/p/app.service.d"), [2], "the folder itself is made");
+        let folders = ["/p", "/p/app.service.d"].map(PathBuf::from);
+        assert_eq!(list.folders(), BTreeSet::from(folders));
+    }
+}

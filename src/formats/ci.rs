@@ -8,8 +8,10 @@
 //! | GitHub | `gh variable list --json name,value,updatedAt`, `gh secret list --json name,updatedAt`, `GET …/actions/variables`, `GET …/actions/secrets` | what the list was made of: `organization`, `repository`, or an environment |
 //! | GitHub | a workflow | a job, or `job/step` |
 //! | CircleCI | `GET /project/:slug/envvar`, `GET /context/:id/environment-variable` | `project` or `context` |
+//! | CircleCI | `.circleci/config.yml` | a job, or `job/step` |
 //! | Bitbucket | `GET …/pipelines_config/variables` and its like | `workspace`, `repository` or `deployment` |
 //! | Azure DevOps | `az pipelines variable-group list -o json`, `show` | a variable group |
+//! | Azure DevOps | `azure-pipelines.yml` | a job, or `job/step`, in a stage `stage/job` |
 //! | Buildkite | `pipeline.yml` | a step |
 //! | Buildkite | `GET …/clusters/:id/secrets` | |
 //! | Jenkins | a declarative or scripted `Jenkinsfile` | a stage |
@@ -27,27 +29,36 @@ use crate::{
     domain::place::Position,
     formats::{
         Contents, Refusal,
+        files::Files,
         tree::{self, Node, Syntax},
         yaml::{self, lines::Lines},
     },
 };
 
+pub use gitlab::{PROTECTED, UNSCOPED};
+pub use gitlab_pipeline::LOSES;
+
 mod azure;
+mod azure_pipeline;
 mod bitbucket;
 mod buildkite_pipeline;
 mod buildkite_secrets;
 mod circleci;
+mod circleci_config;
 mod draft;
 mod expand;
 mod github;
 mod github_workflow;
 mod gitlab;
+mod gitlab_include;
 mod gitlab_pipeline;
 mod groovy;
 mod jenkins_credentials;
 mod jenkinsfile;
 mod lists;
 mod typing;
+
+use gitlab_include::{Fault, Follower};
 
 macro_rules! platforms {
     ($($(#[$documentation:meta])* $platform:ident = $name:literal;)+) => {
@@ -138,6 +149,8 @@ shapes! {
     Circleci, "CircleCI's project and context variables (`items`)", Json, circleci;
     Github, "GitHub's variables and secrets (`gh variable list --json name,value,updatedAt`, `gh secret list --json name,updatedAt`)", Json, github;
     Github, "a GitHub workflow", Yaml, github_workflow;
+    Circleci, "CircleCI's `config.yml`", Yaml, circleci_config;
+    Azure, "`azure-pipelines.yml`", Yaml, azure_pipeline;
     Buildkite, "a Buildkite pipeline", Yaml, buildkite_pipeline;
     Gitlab, "`.gitlab-ci.yml`", Yaml, gitlab_pipeline;
     Jenkins, "Jenkins' `credentials.xml`", Text, jenkins_credentials;
@@ -183,9 +196,38 @@ pub fn read(
     scope: Option<&str>,
     bytes: &[u8],
 ) -> Result<CiFile, Refusal> {
+    read_with(platform, scope, bytes, &mut |root| Ok(root.clone())).map_err(|(_, refusal)| refusal)
+}
+
+/// The same of a file at `path`, with the files beside it that it includes.
+///
+/// # Errors
+/// The same, with the path of an included file where that is to blame.
+pub fn read_following(
+    platform: Option<Platform>,
+    scope: Option<&str>,
+    path: &str,
+    bytes: &[u8],
+    files: &mut dyn Files,
+) -> Result<CiFile, (Option<String>, Refusal)> {
+    let mut follower = Follower::new(path, files);
+    match read_with(platform, scope, bytes, &mut |root| follower.follow(root)) {
+        Ok(file) => Ok(follower.settle(file)),
+        Err((None, refusal)) => Err(follower.settle_fault(refusal)),
+        Err(fault) => Err(fault),
+    }
+}
+
+fn read_with(
+    platform: Option<Platform>,
+    scope: Option<&str>,
+    bytes: &[u8],
+    follow: &mut dyn FnMut(&yaml::Node) -> Result<yaml::Node, Fault>,
+) -> Result<CiFile, Fault> {
+    let own = |refusal| (None, refusal);
     let lines = Lines::of(bytes);
     let text = std::str::from_utf8(bytes)
-        .map_err(|error| Refusal::at(lines.position(error.valid_up_to()), NOT_UTF8))?;
+        .map_err(|error| own(Refusal::at(lines.position(error.valid_up_to()), NOT_UTF8)))?;
     let candidates = || {
         SHAPES
             .iter()
@@ -195,19 +237,20 @@ pub fn read(
         if let Reader::Text(fits, read) = shape.reader
             && fits(text)
         {
-            return only(scope, shape, read(text, &lines)?);
+            return only(scope, shape, read(text, &lines).map_err(own)?).map_err(own);
         }
     }
     let unknown = if platform.is_some() { OTHER_PLATFORM } else { UNKNOWN_SHAPE };
     let refusal = match tree::parse(bytes, Some(Syntax::Json)) {
         Err(refusal) => refusal,
         Ok((_, documents)) => {
-            let root = documents.first().ok_or(Refusal { position: None, reason: unknown })?;
+            let none = own(Refusal { position: None, reason: unknown });
+            let root = documents.first().ok_or(none)?;
             for shape in candidates() {
                 if let Reader::Json(fits, read) = shape.reader
                     && fits(root)
                 {
-                    return only(scope, shape, read(root, scope)?);
+                    return only(scope, shape, read(root, scope).map_err(own)?).map_err(own);
                 }
             }
             match platform {
@@ -220,26 +263,30 @@ pub fn read(
         }
     };
     if text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).starts_with(['{', '[']) {
-        return Err(refusal);
+        return Err(own(refusal));
     }
     let documents = match yaml::parse(bytes) {
         Ok(documents) => documents,
-        Err(_) if refusal.position.is_some() => return Err(refusal),
-        Err(refusal) => return Err(refusal),
+        Err(_) if refusal.position.is_some() => return Err(own(refusal)),
+        Err(refusal) => return Err(own(refusal)),
     };
     for shape in candidates() {
         if let Reader::Yaml(fits, read) = shape.reader
             && let Some(document) = documents.iter().find(|document| fits(&document.root))
         {
-            return only(scope, shape, read(&document.root)?);
+            let root = match shape.platform {
+                Platform::Gitlab => follow(&document.root)?,
+                _ => document.root.clone(),
+            };
+            return only(scope, shape, read(&root).map_err(own)?).map_err(own);
         }
     }
     let structured = documents.iter().find(|document| document.root.name().is_none());
-    Err(match structured {
+    Err(own(match structured {
         _ if refusal.position.is_some() => refusal,
         Some(document) => Refusal::at(document.root.position, unknown),
         None => Refusal { position: None, reason: unknown },
-    })
+    }))
 }
 
 /// The rows that the scope names, where rows have names.

@@ -18,6 +18,7 @@ mod include;
 mod load;
 mod merge;
 mod model;
+mod mounts;
 mod path;
 mod service;
 mod variables;
@@ -50,6 +51,14 @@ pub struct Request {
     /// Only this service, whatever its profiles (naming a service starts it); absent: all that the
     /// profiles let start.
     pub service: Option<String>,
+    /// The variables that somebody asks for: a secret of another name is not opened. Empty: all.
+    pub variables: Vec<String>,
+}
+
+impl Request {
+    fn asks_for(&self, variable: &str) -> bool {
+        self.variables.is_empty() || self.variables.iter().any(|wanted| wanted == variable)
+    }
 }
 
 /// A resolved project.
@@ -140,6 +149,13 @@ pub fn resolve(
 /// Most bytes of values that a project may copy: a value that stands once can be given to many
 /// services, and a hostile project must not fill the memory with it.
 const MOST_COPIED: usize = 128 * 1024 * 1024;
+
+/// The trap `scope-mismatch`.
+pub const INACTIVE: &str = "no active profile starts this service; Compose starts it by name only";
+
+/// The trap `override-file-ignored`.
+pub const OVERRIDE_IGNORED: &str =
+    "Compose lays this file over the others only when no file is named, so it is not read";
 
 const TOO_LARGE: &str = "the values of this project take more than 128 MiB when it is resolved";
 

@@ -6,6 +6,11 @@
 
 use crate::formats::{Contents, Environment, Refusal, Wanted, dotenv::prefilter::Relevant};
 
+pub(in crate::formats) use collector::Above;
+pub(in crate::formats) use compose::read_behind as parse_env_file;
+pub(in crate::formats) use several::add_winners;
+pub use several::parse_several;
+
 mod bun;
 mod characters;
 mod collector;
@@ -35,6 +40,7 @@ mod phpdotenv;
 mod prefilter;
 mod python_dotenv;
 mod ruby_dotenv;
+mod several;
 mod sh;
 mod source;
 mod symfony;
@@ -168,30 +174,6 @@ pub enum ProcessWins {
 }
 
 impl Dialect {
-    /// Of several files read one after another, the first that defines a variable keeps it; the
-    /// others let the last one win.
-    pub const fn first_file_wins(self) -> bool {
-        matches!(
-            self,
-            Self::PythonDotenv
-                | Self::PythonDotenv123
-                | Self::PythonDotenv11
-                | Self::DjangoEnviron
-                | Self::NodeDotenv
-                | Self::DotenvExpand
-                | Self::DotenvExpand1000
-                | Self::Dotenvx
-                | Self::Next
-                | Self::RubyDotenv
-                | Self::RubyDotenvLoad
-                | Self::Dotenvy
-                | Self::DotenvyLoad
-                | Self::Godotenv
-                | Self::Phpdotenv
-                | Self::PhpdotenvLoad
-        )
-    }
-
     /// Who wins where both the file and the environment of the process define a variable, as the
     /// reader is used by default.
     pub const fn process_wins(self) -> ProcessWins {
@@ -288,6 +270,7 @@ pub fn parse(
 }
 
 /// What a file gives several readers, of the wanted variables alone.
+#[derive(Default)]
 pub struct WantedOnly {
     /// For each reader, in the order in which they were asked for. Names that look like a slip for
     /// a wanted one are in `other_names`.
@@ -296,34 +279,41 @@ pub struct WantedOnly {
     pub traps: Vec<traps::Found>,
 }
 
-/// Reads a file as each of `readers` does, for the `wanted` variables. Lines that cannot matter for
-/// them are left out beforehand, which changes no answer.
+/// Reads files of one layer as each of `readers` does, for the `wanted` variables. Lines of an only
+/// file that cannot matter for them are left out beforehand, which changes no answer.
 pub fn read_wanted(
     readers: &[Dialect],
-    bytes: &[u8],
+    files: &[&[u8]],
     environment: &Environment,
     wanted: &Wanted,
-) -> WantedOnly {
-    let relevant = prefilter::relevant(bytes, wanted);
-    let mut found = Vec::new();
-    let mut by_reader = Vec::with_capacity(readers.len());
+) -> Vec<WantedOnly> {
+    let relevant = match files {
+        [only] => prefilter::relevant(only, wanted),
+        _ => None,
+    };
+    let mut all: Vec<WantedOnly> = files.iter().map(|_| WantedOnly::default()).collect();
     for (number, reader) in readers.iter().enumerate() {
         let relevant = relevant.as_ref().filter(|_| prefilter::reads_lines_alone(*reader));
-        let text = relevant.map_or(bytes, |relevant| &relevant.text);
-        let mut read = parse(*reader, text, environment);
-        let mut traps = Vec::new();
+        let reduced = relevant.map(|relevant| [relevant.text.as_slice()]);
+        let texts = reduced.as_ref().map_or(files, |only| only);
+        let read = parse_several(*reader, texts, environment);
         if number == 0 {
             let names = relevant.map_or_else(|| wanted.iter().collect(), Relevant::names);
-            traps = traps::traps(*reader, text, &read, environment, &names);
+            let found = traps::of_files(*reader, texts, &read, environment, &names);
+            for (file, found) in all.iter_mut().zip(found) {
+                file.traps = found;
+            }
         }
-        read = read.map(|contents| contents.only(wanted));
-        if let Some(relevant) = relevant {
-            read = relevant.put_back(read, &mut traps);
+        for (file, read) in all.iter_mut().zip(read) {
+            let mut read = read.map(|contents| contents.only(wanted));
+            if let Some(relevant) = relevant {
+                let traps = if number == 0 { file.traps.as_mut_slice() } else { &mut [] };
+                read = relevant.put_back(read, traps);
+            }
+            file.by_reader.push(read);
         }
-        found.append(&mut traps);
-        by_reader.push(read);
     }
-    WantedOnly { by_reader, traps: found }
+    all
 }
 
 #[cfg(test)]

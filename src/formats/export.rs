@@ -33,6 +33,8 @@ use crate::{
     },
 };
 
+pub use fly::STAGED;
+
 mod azure;
 mod cloud_run;
 mod collector;

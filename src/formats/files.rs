@@ -38,7 +38,7 @@ pub struct Entry {
 }
 
 /// `name` in `folder`; an absolute name stays.
-pub(in crate::formats) fn join(folder: &str, name: &str) -> String {
+pub fn join(folder: &str, name: &str) -> String {
     let name = name.strip_prefix("./").unwrap_or(name);
     if folder.is_empty() || folder == "." || name.starts_with('/') {
         name.to_owned()
@@ -48,12 +48,12 @@ pub(in crate::formats) fn join(folder: &str, name: &str) -> String {
 }
 
 /// The part of a path behind its last slash.
-pub(in crate::formats) fn base_name(path: &str) -> &str {
+pub fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
 /// The folder that a path stands in.
-pub(in crate::formats) fn folder_of(path: &str) -> &str {
+pub fn folder_of(path: &str) -> &str {
     match path.rsplit_once('/') {
         Some(("", _)) => "/",
         Some((folder, _)) => folder,

@@ -12,6 +12,8 @@ use crate::{
     formats::{Contents, Refusal, files::Files},
 };
 
+pub use data::{ENCODED_AGAIN, ENCODED_BREAK};
+
 mod base64;
 mod data;
 mod expand;

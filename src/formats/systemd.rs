@@ -9,6 +9,8 @@ use crate::{
     formats::{Contents, Environment, Refusal, files::Files},
 };
 
+pub use environment::{NO_ASSIGNMENT, REST_IGNORED};
+
 mod environment;
 mod glob;
 mod lookup;

@@ -37,7 +37,8 @@ registry! {
     Dotenv,
     /// The environment that stalekey itself is started with.
     Shell,
-    /// A file that a shell or a login reads: `~/.bashrc`, `~/.zshrc`, `/etc/environment`.
+    /// A file that a shell or a login reads: `~/.bashrc`, `~/.zshrc`, `~/.config/fish/config.fish`,
+    /// `~/.config/environment.d`, `/etc/environment`.
     ShellFile,
     /// The compose files of a service.
     Compose,
@@ -163,6 +164,10 @@ words! {
         Zsh = "zsh",
         /// A plain POSIX shell.
         Sh = "sh",
+        /// fish; also its `fish_variables`, and its folder as a whole.
+        Fish = "fish",
+        /// systemd's `environment.d`: a file, or a folder.
+        EnvironmentD = "environment.d",
         /// `/etc/environment`, which no shell reads.
         Environment = "environment",
     }

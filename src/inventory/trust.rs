@@ -76,6 +76,12 @@ pub fn granted(_effect: &Effect) -> bool {
     true
 }
 
+/// Whether a file, also one that data names (SECURITY T7), may be read: those beneath the
+/// inventory's folder always, others when the effect is granted.
+pub fn may_read(folder: &Path, path: &str) -> bool {
+    outside(folder, path).is_none_or(|path| granted(&Effect::ReadOutside { path }))
+}
+
 /// The path, when it is not beneath `folder`. Compared by whole components: `/a/project-evil` is not
 /// beneath `/a/project` (SECURITY T9). Links are judged where the file is opened.
 fn outside(folder: &Path, path: &str) -> Option<PathBuf> {

@@ -28,12 +28,7 @@ pub(super) struct Folders {
 impl Folders {
     /// The readers that the file may have, the most plausible first.
     pub(super) fn candidates(&self, file: &Path, top: &Path) -> Vec<Candidate> {
-        let Some(folder) = file.parent() else { return Vec::new() };
-        let most = if folder.starts_with(top) { MOST_LEVELS } else { 1 };
-        let above: Vec<(Arc<OnceLock<Vec<Clue>>>, String)> = folder
-            .ancestors()
-            .take(most)
-            .take_while(|level| most == 1 || level.starts_with(top))
+        let above: Vec<(Arc<OnceLock<Vec<Clue>>>, String)> = levels(file, top)
             .filter_map(|level| {
                 let clues = self.of(level);
                 let is_silent = clues.get().is_none_or(Vec::is_empty);
@@ -63,6 +58,21 @@ impl Folders {
     }
 }
 
+/// The folders that say who reads the file: its own first.
+pub(super) fn levels<'a>(file: &'a Path, top: &Path) -> impl Iterator<Item = &'a Path> {
+    let folder = file.parent().unwrap_or(file);
+    let is_beneath = folder.starts_with(top);
+    folder
+        .ancestors()
+        .take(if is_beneath { MOST_LEVELS } else { 1 })
+        .take_while(move |level| !is_beneath || level.starts_with(top))
+}
+
+/// The folder of the workflows that may name a `.env` file.
+pub(super) fn workflows(level: &Path) -> PathBuf {
+    level.join(WORKFLOWS)
+}
+
 fn look(folder: &Path) -> Vec<Clue> {
     let read = |name: &str, path: &Path| match open(path, LINES_CAP) {
         Ok(opened) => clues(name, &opened.bytes),
@@ -77,7 +87,7 @@ fn look(folder: &Path) -> Vec<Clue> {
             .filter(|name| !TELLING_NAMES.contains(&name.as_str()))
             .flat_map(|name| read(name, &folder.join(name))),
     );
-    let workflows = folder.join(WORKFLOWS);
+    let workflows = workflows(folder);
     let mut steps =
         names(&workflows, |name| matches!(name.rsplit_once('.'), Some((_, "yml" | "yaml"))));
     steps.sort_unstable();

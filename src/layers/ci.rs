@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 
 use super::{
     Surroundings,
-    dotenv::{in_file, keep_newest},
-    open::{DOCUMENT_CAP, Failure, open},
+    dotenv::in_file,
+    files::{Opener, open_named},
+    open::DOCUMENT_CAP,
     resolve::{Absence, Found, Undefined},
 };
 use crate::{
@@ -15,11 +16,11 @@ use crate::{
         inert::inert,
         layer::Instance,
         place::Place,
-        reading::{Evidence, MissingReason, OpaqueReason, Origin, Unreadable, UnreadableKind},
+        reading::{Evidence, OpaqueReason, Origin, Unreadable, UnreadableKind},
     },
     formats::{
         Contents,
-        ci::{Platform, Row, read as read_file},
+        ci::{Platform, Row, read_following},
     },
 };
 
@@ -35,17 +36,19 @@ pub(super) fn read(
     let absent = |absence, evidence| {
         vec![Found { place: Some(place.clone()), evidence, ..Found::configured(Err(absence)) }]
     };
-    let opened = match open(&surroundings.file(path), DOCUMENT_CAP) {
+    let opened = match open_named(path, DOCUMENT_CAP, surroundings, &mut evidence) {
         Ok(opened) => opened,
-        Err(Failure::Absent) => {
-            return absent(Absence::Missing(MissingReason::FileAbsent), evidence);
-        }
-        Err(Failure::Unreadable(why)) => {
-            return absent(Absence::Unreadable(why.at(place.clone())), evidence);
-        }
+        Err(absence) => return absent(absence, evidence),
     };
-    keep_newest(&mut evidence, &opened);
-    match read_file(platform.and_then(Platform::from_name), scope, &opened.bytes) {
+    let mut included = Opener::new(surroundings, DOCUMENT_CAP, "gitlab");
+    let platform = platform.and_then(Platform::from_name);
+    let read = read_following(platform, scope, path, &opened.bytes, &mut included);
+    let Evidence { files, looked, modified_at, changed_at, .. } = included.evidence;
+    evidence.files.extend(files);
+    evidence.looked.extend(looked);
+    evidence.modified_at = evidence.modified_at.max(modified_at);
+    evidence.changed_at = evidence.changed_at.max(changed_at);
+    match read {
         Ok(file) => {
             evidence.reader = Some(file.platform.name().to_owned());
             evidence.exported = file.is_export;
@@ -59,8 +62,9 @@ pub(super) fn read(
                 .map(|row| found(row, path, &variables, &evidence))
                 .collect()
         }
-        Err(refusal) => {
-            let at = Place { path: Some(inert(path)), position: refusal.position };
+        Err((of, refusal)) => {
+            let of = of.as_deref().unwrap_or(path);
+            let at = Place { path: Some(inert(of)), position: refusal.position };
             let why = Unreadable::new(UnreadableKind::WrongFormat, refusal.reason).at(at);
             absent(Absence::Unreadable(why), evidence)
         }
@@ -176,5 +180,43 @@ mod tests {
         let found = read_text("ci.yml", "variables: [\n", None).remove(0);
         let Err(Absence::Unreadable(why)) = found.contents else { panic!("unreadable") };
         assert!(why.place.unwrap().position.is_some());
+    }
+
+    #[test]
+    fn included_files_stand_below_the_pipeline_with_their_own_places() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let file = folder.path().join(path);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        };
+        let main = "include:\n  - local: /ci/base.yml\n  - template: Auto.yml\n.own: {variables: {A: b}}\n";
+        write(".gitlab-ci.yml", main);
+        write("ci/base.yml", "include: ci/jobs.yml\nvariables:\n  OPENAI_API_KEY: top\n");
+        write("ci/jobs.yml", "deploy:\n  script: x\n  variables:\n    OPENAI_API_KEY: job\n");
+        let read = || {
+            let surroundings =
+                Surroundings::new(folder.path(), None, Environment::new(), Arc::default());
+            let openai = CredentialFacts {
+                variables: vec!["OPENAI_API_KEY".to_owned()],
+                ..CredentialFacts::default()
+            };
+            super::read(".gitlab-ci.yml", Some("gitlab"), None, &[&openai], &surroundings).remove(0)
+        };
+        let found = read();
+        assert_eq!(found.evidence.files, [".gitlab-ci.yml", "ci/base.yml", "ci/jobs.yml"]);
+        let contents = found.contents.unwrap();
+        let places: Vec<_> = contents
+            .occurrences
+            .iter()
+            .map(|occurrence| format!("{} {}", occurrence.place, occurrence.wins))
+            .collect();
+        assert_eq!(places, ["ci/base.yml:3:19 false", "ci/jobs.yml:4:21 true"]);
+        assert!(contents.problems.iter().any(|problem| {
+            problem.place.to_string() == ".gitlab-ci.yml:3:5" && problem.text.contains("elsewhere")
+        }));
+        write("ci/jobs.yml", "deploy: [\n");
+        let Err(Absence::Unreadable(why)) = read().contents else { panic!("unreadable") };
+        assert_eq!(why.place.unwrap().path.as_deref(), Some("ci/jobs.yml"));
     }
 }

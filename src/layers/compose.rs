@@ -17,9 +17,12 @@ use crate::{
         inert::inert,
         layer::Instance,
         place::Place,
-        reading::{Evidence, MissingReason, Unreadable, UnreadableKind},
+        reading::{Evidence, Looked, MissingReason, Problem, Unreadable, UnreadableKind},
     },
-    formats::compose::{self, Files, Request},
+    formats::{
+        Contents,
+        compose::{self, Files, Request},
+    },
 };
 
 pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found> {
@@ -27,6 +30,7 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
     let resolved = compose::resolve(request, &surroundings.shell, &mut files);
     let gone = |path: &str| files.absent.contains(path) && is_named(request, path);
     let mut evidence = files.evidence.clone();
+    evidence.looked.extend(files.absent.iter().cloned().map(Looked::File));
     evidence.reader = Some("compose".to_owned());
     let place = request.files.first().map(|path| Place::file(inert(path)));
     let instance = request.service.clone().map(|service| Instance::Service(inert(&service)));
@@ -53,7 +57,7 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
                 instance: Some(Instance::Service(inert(&service.name))),
                 place: place.clone(),
                 evidence: evidence.clone(),
-                ..Found::configured(Ok(service.contents))
+                ..Found::configured(Ok(with(service.contents, &project.problems)))
             })
             .collect(),
         // Nothing is there: that is missing. A file that another one names is a broken project.
@@ -66,6 +70,12 @@ pub(super) fn read(request: &Request, surroundings: &Surroundings) -> Vec<Found>
             absent(refused(path.as_deref().unwrap_or("the project"), "compose", &refusal))
         }
     }
+}
+
+/// What is told of the project concerns each of its services.
+fn with(mut contents: Contents, problems: &[Problem]) -> Contents {
+    contents.problems.extend(problems.iter().cloned());
+    contents
 }
 
 /// The inventory itself names this compose file.

@@ -1,11 +1,12 @@
 //! A `.env`-style file, or several in a framework's order, by the reader of its consumer.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use super::{
     Surroundings,
-    open::{self, Failure},
-    read_files::ReadFile,
+    beside::{levels, workflows},
+    open,
+    read_files::{FileSet, ReadFile},
     resolve::{Absence, Found, Other},
 };
 use crate::{
@@ -13,7 +14,9 @@ use crate::{
         credential::CredentialFacts,
         inert::inert,
         place::Place,
-        reading::{Evidence, MissingReason, Occurrence, Origin, Unreadable, UnreadableKind, Yield},
+        reading::{
+            Evidence, Looked, MissingReason, Occurrence, Origin, Unreadable, UnreadableKind, Yield,
+        },
         trap::Trapped,
     },
     formats::{
@@ -45,6 +48,11 @@ pub(super) fn read(
         files: files.iter().map(|path| inert(path)).collect(),
         ..Evidence::default()
     };
+    if dialect.is_none()
+        && let Some(first) = files.first()
+    {
+        evidence.looked = looked(&surroundings.file(first), &surroundings.folder);
+    }
     let mut readers: Vec<Dialect> = candidates.iter().map(|candidate| candidate.dialect).collect();
     if readers.is_empty() {
         readers.push(reader);
@@ -63,18 +71,29 @@ pub(super) fn read(
         .map(|(number, candidate)| Other {
             reader: candidate.dialect.name(),
             because: inert(&candidate.because),
-            contents: combine(&read, number, candidate.dialect),
+            contents: combine(files, &read, number, candidate.dialect),
         })
         .collect();
     vec![Found {
         place: files.first().map(|path| Place::file(inert(path))),
         evidence,
-        traps: traps(&read),
+        traps: traps(files, &read),
         others,
         shell: shell(credentials, surroundings, reader),
         process_wins: reader.process_wins() != ProcessWins::Never,
-        ..Found::of(combine(&read, 0, reader))
+        ..Found::of(combine(files, &read, 0, reader))
     }]
+}
+
+/// Where the inference of the reader looks.
+fn looked(file: &Path, top: &Path) -> Vec<Looked> {
+    let text = |path: &Path| path.to_str().map(str::to_owned);
+    let mut looked = Vec::new();
+    for level in levels(file, top) {
+        looked.extend(text(level).map(Looked::Manifests));
+        looked.extend(text(&workflows(level)).map(Looked::Folder));
+    }
+    looked
 }
 
 fn inferred(files: &[String], surroundings: &Surroundings) -> Vec<Candidate> {
@@ -83,63 +102,64 @@ fn inferred(files: &[String], surroundings: &Surroundings) -> Vec<Candidate> {
     })
 }
 
-/// The files that exist, with the paths that the inventory calls them by. A missing file among
-/// several is skipped, as every framework does; when all are missing the layer is.
-fn read_files<'a>(
-    paths: &'a [String],
+/// The files in their order. A missing file among several is skipped, as every framework does; when
+/// all are missing the layer is.
+fn read_files(
+    paths: &[String],
     readers: &[Dialect],
     surroundings: &Surroundings,
     evidence: &mut Evidence,
-) -> Result<Vec<(&'a str, Arc<ReadFile>)>, Absence> {
-    let mut read = Vec::with_capacity(paths.len());
-    for path in paths {
-        let file = surroundings.files.read(
-            &surroundings.file(path),
-            readers,
-            &surroundings.shell,
-            surroundings.pass,
-        );
-        match file {
-            Ok(file) => {
-                evidence.modified_at = evidence.modified_at.max(file.modified_at);
-                evidence.changed_at = evidence.changed_at.max(file.changed_at);
-                read.push((path.as_str(), file));
-            }
-            Err(Failure::Absent) => {}
-            Err(Failure::Unreadable(why)) => {
-                return Err(Absence::Unreadable(why.at(Place::file(inert(path)))));
-            }
-        }
+) -> Result<FileSet, Absence> {
+    let files: Vec<_> = paths.iter().map(|path| surroundings.file(path)).collect();
+    let read = surroundings.files.read(&files, readers, &surroundings.shell, surroundings.pass);
+    let read = read.map_err(|(number, why)| {
+        let place = paths.get(number).map(|path| Place::file(inert(path)));
+        Absence::Unreadable(Unreadable { place, ..why })
+    })?;
+    for file in read.iter().flatten() {
+        evidence.modified_at = evidence.modified_at.max(file.modified_at);
+        evidence.changed_at = evidence.changed_at.max(file.changed_at);
     }
-    if read.is_empty() { Err(Absence::Missing(MissingReason::FileAbsent)) } else { Ok(read) }
+    if read.iter().all(Option::is_none) {
+        return Err(Absence::Missing(MissingReason::FileAbsent));
+    }
+    Ok(read)
+}
+
+/// The files that exist, with the paths that the inventory calls them by.
+fn present<'a>(
+    paths: &'a [String],
+    read: &'a [Option<ReadFile>],
+) -> impl Iterator<Item = (&'a String, &'a ReadFile)> {
+    paths.iter().zip(read).filter_map(|(path, file)| Some((path, file.as_ref()?)))
 }
 
 /// What all the files together give reader `number`.
 fn combine(
-    read: &[(&str, Arc<ReadFile>)],
+    paths: &[String],
+    read: &[Option<ReadFile>],
     number: usize,
     reader: Dialect,
 ) -> Result<Arc<Contents>, Absence> {
-    let of = |(path, file): &(&str, Arc<ReadFile>)| {
-        file.by_reader[number].clone().map_err(|refusal| refused(path, reader.name(), &refusal))
-    };
-    if let [only] = read {
-        return of(only);
+    let mut merged = Contents::default();
+    for (path, file) in present(paths, read) {
+        let contents = file.by_reader[number]
+            .clone()
+            .map_err(|refusal| refused(path, reader.name(), &refusal))?;
+        if read.len() == 1 {
+            return Ok(contents);
+        }
+        let mut contents = in_file(Contents::clone(&contents), path);
+        merged.occurrences.append(&mut contents.occurrences);
+        merged.problems.append(&mut contents.problems);
+        merged.other_names.append(&mut contents.other_names);
     }
-    let mut merged: Option<Contents> = None;
-    for file in read {
-        let contents = in_file(Contents::clone(&*of(file)?), file.0);
-        merged = Some(match merged {
-            None => contents,
-            Some(earlier) => merge(earlier, contents, reader.first_file_wins()),
-        });
-    }
-    Ok(Arc::new(merged.unwrap_or_default()))
+    Ok(Arc::new(merged))
 }
 
-fn traps(read: &[(&str, Arc<ReadFile>)]) -> Vec<(Option<String>, Trapped)> {
+fn traps(paths: &[String], read: &[Option<ReadFile>]) -> Vec<(Option<String>, Trapped)> {
     let mut traps = Vec::new();
-    for (path, file) in read {
+    for (path, file) in present(paths, read) {
         traps.extend(file.traps.iter().map(|found| {
             let place = Place::at(found.position).in_file(inert(path));
             (found.variable.clone(), Trapped { trap: found.trap, place })
@@ -187,30 +207,17 @@ pub(super) fn refused(path: &str, reader: &str, refusal: &Refusal) -> Absence {
     Absence::Unreadable(Unreadable::new(UnreadableKind::Refused, detail).at(place))
 }
 
-/// Names the file at every occurrence and problem that does not name one.
+/// Names the file at every occurrence, problem and trap that does not name one.
 pub(super) fn in_file(mut contents: Contents, path: &str) -> Contents {
     let path = inert(path);
     let places = contents
         .occurrences
         .iter_mut()
         .map(|occurrence| &mut occurrence.place)
-        .chain(contents.problems.iter_mut().map(|problem| &mut problem.place));
+        .chain(contents.problems.iter_mut().map(|problem| &mut problem.place))
+        .chain(contents.traps.iter_mut().map(|(_, trapped)| &mut trapped.place));
     for place in places {
         place.path.get_or_insert_with(|| path.clone());
     }
     contents
-}
-
-fn merge(mut earlier: Contents, mut later: Contents, first_wins: bool) -> Contents {
-    let (winners, losers) =
-        if first_wins { (&earlier, &mut later) } else { (&later, &mut earlier) };
-    for occurrence in &mut losers.occurrences {
-        if winners.winner(&occurrence.variable).is_some() {
-            occurrence.wins = false;
-        }
-    }
-    earlier.occurrences.append(&mut later.occurrences);
-    earlier.problems.append(&mut later.problems);
-    earlier.other_names.append(&mut later.other_names);
-    earlier
 }

@@ -2,8 +2,9 @@
 
 use super::{
     Surroundings,
-    dotenv::{in_file, keep_newest},
-    open::{DOCUMENT_CAP, Failure, open},
+    dotenv::in_file,
+    files::open_named,
+    open::DOCUMENT_CAP,
     resolve::{Absence, Found, Undefined},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         inert::inert,
         layer::Instance,
         place::Place,
-        reading::{Evidence, MissingReason, OpaqueReason, Problem, Unreadable, UnreadableKind},
+        reading::{Evidence, OpaqueReason, Problem, Unreadable, UnreadableKind},
     },
     formats::export::{Export, Part, Shape, parse},
 };
@@ -32,16 +33,10 @@ pub(super) fn read(
     let absent = |absence, evidence| {
         vec![Found { place: Some(place.clone()), evidence, ..Found::configured(Err(absence)) }]
     };
-    let opened = match open(&surroundings.file(path), DOCUMENT_CAP) {
+    let opened = match open_named(path, DOCUMENT_CAP, surroundings, &mut evidence) {
         Ok(opened) => opened,
-        Err(Failure::Absent) => {
-            return absent(Absence::Missing(MissingReason::FileAbsent), evidence);
-        }
-        Err(Failure::Unreadable(why)) => {
-            return absent(Absence::Unreadable(why.at(place.clone())), evidence);
-        }
+        Err(absence) => return absent(absence, evidence),
     };
-    keep_newest(&mut evidence, &opened);
     let named = shape.and_then(Shape::from_name);
     // A file that a person keeps is no export: its own time is that of its values. A map that was
     // only recognised may be either, so nothing is concluded from its time.

@@ -8,15 +8,35 @@ use std::{
 use super::{
     Surroundings,
     dotenv::keep_newest,
-    open::{Failure, open},
+    open::{Failure, Opened, open},
+    resolve::Absence,
 };
 use crate::{
     domain::{
         inert::inert,
-        reading::{Evidence, Unreadable, UnreadableKind},
+        place::Place,
+        reading::{Evidence, Looked, MissingReason, Unreadable, UnreadableKind},
     },
     formats::files::{Entry, Files, Missed},
+    inventory::trust,
 };
+
+/// Opens a file that the inventory names, and remembers when it changed.
+pub(super) fn open_named(
+    path: &str,
+    cap: usize,
+    surroundings: &Surroundings,
+    evidence: &mut Evidence,
+) -> Result<Opened, Absence> {
+    match open(&surroundings.file(path), cap) {
+        Ok(opened) => {
+            keep_newest(evidence, &opened);
+            Ok(opened)
+        }
+        Err(Failure::Absent) => Err(Absence::Missing(MissingReason::FileAbsent)),
+        Err(Failure::Unreadable(why)) => Err(Absence::Unreadable(why.at(Place::file(inert(path))))),
+    }
+}
 
 /// Most entries of a folder that are looked at.
 const MOST_ENTRIES: usize = 10_000;
@@ -33,24 +53,46 @@ impl<'a> Opener<'a> {
         let evidence = Evidence { reader: Some(reader.to_owned()), ..Evidence::default() };
         Self { surroundings, cap, evidence }
     }
+
+    /// The file decides what the layer yields, read or not.
+    pub(super) fn note(&mut self, path: &str) {
+        let path = inert(path);
+        if !self.evidence.files.contains(&path) {
+            self.evidence.files.push(path);
+        }
+    }
+
+    fn may_read(&self, path: &str) -> Result<(), Missed> {
+        if trust::may_read(&self.surroundings.folder, path) {
+            return Ok(());
+        }
+        let detail = "it is outside the inventory's folder, and the inventory is not trusted";
+        Err(Missed::Unreadable(Unreadable::new(UnreadableKind::NoPermission, detail)))
+    }
 }
 
 impl Files for Opener<'_> {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed> {
+        self.may_read(path)?;
         let file = self.surroundings.file(path);
         match open(&file, self.cap) {
             Ok(opened) => {
-                self.evidence.files.push(inert(path));
+                self.note(path);
                 keep_newest(&mut self.evidence, &opened);
                 Ok(opened.bytes.to_vec())
             }
-            Err(Failure::Absent) => Err(Missed::Absent),
+            Err(Failure::Absent) => {
+                self.evidence.looked.push(Looked::File(path.to_owned()));
+                Err(Missed::Absent)
+            }
             Err(Failure::Unreadable(_)) if is_null(&file) => Err(Missed::Null),
             Err(Failure::Unreadable(why)) => Err(Missed::Unreadable(why)),
         }
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
+        self.may_read(path)?;
+        self.evidence.looked.push(Looked::Folder(path.to_owned()));
         let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
         let mut entries = Vec::new();
         for entry in folder {

@@ -1,18 +1,21 @@
-//! The `.env` files that were read, so that a file that several layers name is read and parsed once
+//! The `.env` files that were read, so that files that several layers name are read and parsed once
 //! per reader and change.
 
 use std::{
     collections::{BTreeSet, HashMap},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use jiff::Timestamp;
 
 use super::open::{Failure, LINES_CAP, Opened, Stamp, open, stamp};
-use crate::formats::{
-    Contents, Environment, Refusal, Wanted,
-    dotenv::{Dialect, WantedOnly, read_wanted, traps},
+use crate::{
+    domain::reading::Unreadable,
+    formats::{
+        Contents, Environment, Refusal, Wanted,
+        dotenv::{Dialect, read_wanted, traps},
+    },
 };
 
 /// A file that changed less than this before it was read may change again within the same tick of
@@ -32,20 +35,26 @@ pub(super) struct ReadFile {
     pub traps: Vec<traps::Found>,
 }
 
-/// A file as it was at one time; `None` while nobody has read it.
+/// The files of one layer; `None` stands for one that does not exist.
+pub(super) type FileSet = Arc<Vec<Option<ReadFile>>>;
+
+/// Files as they were at one time; `None` while nobody has read them.
 type Slot = Arc<Mutex<Option<Known>>>;
 
+/// The files of a layer in their order, and the readers that are asked.
+type Asked = (Vec<PathBuf>, Vec<Dialect>);
+
 struct Known {
-    stamp: Stamp,
+    stamps: Vec<Option<Stamp>>,
     read_at: Timestamp,
     pass: u64,
-    file: Arc<ReadFile>,
+    files: FileSet,
 }
 
 /// The files of a run. Secrets in it are wiped when it forgets or is dropped.
 pub struct ReadFiles {
     wanted: Wanted,
-    known: Mutex<HashMap<(PathBuf, Vec<Dialect>), Slot>>,
+    known: Mutex<HashMap<Asked, Slot>>,
 }
 
 impl Default for ReadFiles {
@@ -61,55 +70,76 @@ impl ReadFiles {
         Self { wanted: Wanted::new(wanted), known: Mutex::default() }
     }
 
-    /// The file, read by each of `readers`. In one pass an unchanged file is read once.
+    /// The files, read by each of `readers`. In one pass unchanged files are read once.
+    ///
+    /// # Errors
+    /// Which of the files cannot be read, and why.
     pub(super) fn read(
         &self,
-        path: &Path,
+        paths: &[PathBuf],
         readers: &[Dialect],
         environment: &Environment,
         pass: u64,
-    ) -> Result<Arc<ReadFile>, Failure> {
+    ) -> Result<FileSet, (usize, Unreadable)> {
         let slot = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(known.entry((path.to_owned(), readers.to_vec())).or_default())
+            Arc::clone(known.entry((paths.to_vec(), readers.to_vec())).or_default())
         };
-        // Held while the file is read: who wants the same file waits for it and reads it no more.
+        // Held while the files are read: who wants the same ones waits and reads them no more.
         let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*slot
             && (known.pass == pass || is_settled(known))
-            && stamp(path).is_some_and(|now| now == known.stamp)
+            && paths.iter().zip(&known.stamps).all(|(path, known)| stamp(path) == *known)
         {
-            return Ok(Arc::clone(&known.file));
+            return Ok(Arc::clone(&known.files));
         }
         *slot = None;
-        let opened = open(path, LINES_CAP)?;
-        let file = Arc::new(self.parse(&opened, readers, environment));
+        let mut opened = Vec::with_capacity(paths.len());
+        for (number, path) in paths.iter().enumerate() {
+            opened.push(match open(path, LINES_CAP) {
+                Ok(file) => Some(file),
+                Err(Failure::Absent) => None,
+                Err(Failure::Unreadable(why)) => return Err((number, why)),
+            });
+        }
+        let files = Arc::new(self.parse(&opened, readers, environment));
         let read_at = Timestamp::now();
-        *slot = Some(Known { stamp: opened.stamp, read_at, pass, file: Arc::clone(&file) });
-        Ok(file)
+        let stamps = opened.iter().map(|file| file.as_ref().map(|file| file.stamp)).collect();
+        *slot = Some(Known { stamps, read_at, pass, files: Arc::clone(&files) });
+        Ok(files)
     }
 
-    fn parse(&self, opened: &Opened, readers: &[Dialect], environment: &Environment) -> ReadFile {
-        let WantedOnly { by_reader, traps } =
-            read_wanted(readers, &opened.bytes, environment, &self.wanted);
-        ReadFile {
-            modified_at: opened.modified_at,
-            changed_at: opened.changed_at,
-            by_reader: by_reader.into_iter().map(|read| read.map(Arc::new)).collect(),
-            traps,
-        }
+    fn parse(
+        &self,
+        opened: &[Option<Opened>],
+        readers: &[Dialect],
+        environment: &Environment,
+    ) -> Vec<Option<ReadFile>> {
+        let present: Vec<&Opened> = opened.iter().flatten().collect();
+        let bytes: Vec<&[u8]> = present.iter().map(|file| file.bytes.as_slice()).collect();
+        let read = read_wanted(readers, &bytes, environment, &self.wanted);
+        let mut files = present.into_iter().zip(read).map(|(file, read)| ReadFile {
+            modified_at: file.modified_at,
+            changed_at: file.changed_at,
+            by_reader: read.by_reader.into_iter().map(|read| read.map(Arc::new)).collect(),
+            traps: read.traps,
+        });
+        opened.iter().map(|file| file.as_ref().and_then(|_| files.next())).collect()
     }
 }
 
+/// None of the files can have changed again within the tick in which it was read.
 fn is_settled(known: &Known) -> bool {
-    known.file.changed_at.is_some_and(|changed| {
-        known.read_at.as_second().saturating_sub(changed.as_second()) > SAME_TICK_SECONDS
+    known.files.iter().flatten().all(|file| {
+        file.changed_at.is_some_and(|changed| {
+            known.read_at.as_second().saturating_sub(changed.as_second()) > SAME_TICK_SECONDS
+        })
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, path::Path};
 
     use super::*;
 
@@ -117,9 +147,9 @@ mod tests {
         ReadFiles::new(BTreeSet::from(["KEY".to_owned()]))
     }
 
-    fn read(files: &ReadFiles, path: &Path, reader: Dialect, pass: u64) -> Arc<ReadFile> {
+    fn read(files: &ReadFiles, path: &Path, reader: Dialect, pass: u64) -> FileSet {
         files
-            .read(path, &[reader], &Environment::new(), pass)
+            .read(&[path.to_owned()], &[reader], &Environment::new(), pass)
             .unwrap_or_else(|_| panic!("readable"))
     }
 
@@ -136,8 +166,7 @@ mod tests {
         let second = read(&files, &path, Dialect::PythonDotenv, 1);
         assert!(!Arc::ptr_eq(&first, &second), "it changed");
         fs::remove_file(&path).unwrap();
-        let gone = files.read(&path, &[Dialect::PythonDotenv], &Environment::new(), 1);
-        assert!(matches!(gone, Err(Failure::Absent)));
+        assert!(read(&files, &path, Dialect::PythonDotenv, 1)[0].is_none(), "it is gone");
     }
 
     #[test]
@@ -155,8 +184,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".env");
         fs::write(&path, "OTHER=1\nKEY=2\nKEYS=3\n").unwrap();
-        let file = read(&files(), &path, Dialect::PythonDotenv, 1);
-        let contents = file.by_reader[0].as_ref().unwrap();
+        let read = read(&files(), &path, Dialect::PythonDotenv, 1);
+        let contents = read[0].as_ref().unwrap().by_reader[0].as_ref().unwrap();
         assert_eq!(contents.occurrences.len(), 1);
         assert_eq!(contents.other_names, ["KEYS"]);
     }

@@ -3,10 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use regex::Regex;
 
 use crate::{
     domain::{
-        credential::CredentialFacts,
+        credential::{CompanionFacts, CredentialFacts},
         layer::Instance,
         place::Place,
         reading::{
@@ -16,7 +17,7 @@ use crate::{
         secret::SecretValue,
         trap::{Trap, Trapped, of_value},
     },
-    formats::{Contents, shell::NOT_EXPORTED},
+    formats::{Contents, trap_of},
     inventory::Layer,
     layers::{companion, near_miss::near_misses},
 };
@@ -272,7 +273,13 @@ fn traps(
         .iter()
         .filter(|occurrence| Some(&occurrence.variable) == reading.variable.as_ref())
         .collect();
-    if of_variable.iter().filter(|occurrence| occurrence.origin == Origin::File).count() > 1 {
+    let mut in_files: Vec<&Option<String>> = of_variable
+        .iter()
+        .filter(|occurrence| occurrence.origin == Origin::File)
+        .map(|occurrence| &occurrence.place.path)
+        .collect();
+    in_files.sort_unstable();
+    if in_files.windows(2).any(|pair| pair.first() == pair.last()) {
         kinds.push(Trap::DuplicateKey);
     }
     let has_value = |occurrence: &Occurrence<SecretValue>| matches!(&occurrence.yields, Yield::Value(value) if !value.is_empty());
@@ -280,10 +287,14 @@ fn traps(
         kinds.push(Trap::EmptyShadows);
     }
     let winner = of_variable.iter().find(|occurrence| occurrence.wins);
-    if winner.is_some_and(|winner| winner.origin == Origin::ComposeEnvironment)
-        && kinds.contains(&Trap::TrailingNewline)
-    {
-        kinds.push(Trap::YamlBlockNewline);
+    let loses = |occurrence: &&Occurrence<SecretValue>| {
+        occurrence.origin == Origin::UnitEnvironment
+            && winner.is_some_and(|winner| {
+                winner.origin == Origin::UnitEnvironmentFile && winner.yields != occurrence.yields
+            })
+    };
+    if of_variable.iter().copied().any(|occurrence| loses(&occurrence)) {
+        kinds.push(Trap::WrongPrecedenceBelief);
     }
     let shell = found.shell.iter().find(|shell| Some(&shell.variable) == reading.variable.as_ref());
     if let (Some(shell), Some(winner)) = (shell, winner)
@@ -300,23 +311,32 @@ fn traps(
     let is_about = |variable: &Option<String>| {
         variable.as_ref().is_none_or(|variable| credential.variables.contains(variable))
     };
-    traps.extend(
-        found.traps.iter().filter(|(variable, _)| is_about(variable)).map(|(_, trap)| trap.clone()),
-    );
-    traps.extend(not_exported(reading));
+    let of_format = found.contents.as_ref().map_or(&[][..], |contents| &contents.traps);
+    let noted = found.traps.iter().chain(of_format).filter(|(variable, _)| is_about(variable));
+    traps.extend(noted.map(|(_, trap)| trap.clone()));
+    traps.extend(told(reading));
     traps
 }
 
-/// Assignments of a shell file that no program gets.
-fn not_exported(reading: &Reading<SecretValue>) -> impl Iterator<Item = Trapped> + '_ {
-    reading
-        .problems
-        .iter()
-        .filter(|problem| {
-            problem.text == NOT_EXPORTED
-                && reading.occurrences.iter().any(|occurrence| occurrence.place == problem.place)
-        })
-        .map(|problem| Trapped { trap: Trap::NotExported, place: problem.place.clone() })
+/// Problems that are traps of the catalogue, at a line of one of the variables or of the file.
+fn told(reading: &Reading<SecretValue>) -> impl Iterator<Item = Trapped> + '_ {
+    let line = |place: &Place| (place.path.clone(), place.position.map(|at| at.line));
+    reading.problems.iter().filter_map(move |problem| {
+        let (trap, of_file) = trap_of(problem.text)?;
+        let at = line(&problem.place);
+        let is_own = || reading.occurrences.iter().any(|occurrence| line(&occurrence.place) == at);
+        let is_below = || {
+            reading.occurrences.iter().any(|occurrence| {
+                let (path, line) = line(&occurrence.place);
+                path == at.0 && line > at.1
+            })
+        };
+        let applies = match (trap, of_file) {
+            (Trap::InteractiveOnly, _) => is_below(),
+            (_, of_file) => of_file || is_own(),
+        };
+        applies.then(|| Trapped { trap, place: problem.place.clone() })
+    })
 }
 
 /// Companion variables are shown, so they are made inert here; none of them is secret.
@@ -337,5 +357,21 @@ fn context(credential: &CredentialFacts, contents: &Contents) -> RequestContext 
             .map(|(value, _)| value),
         base_url: base.as_ref().map(|(value, _)| value.clone()),
         base_url_variable: base.map(|(_, variable)| variable),
+        companions: credential
+            .companions
+            .iter()
+            .filter_map(|facts| Some((facts.name.clone(), companion(facts, contents)?)))
+            .collect(),
     }
+}
+
+/// The first of the companion's variables that is defined, when it has the form of one.
+fn companion(facts: &CompanionFacts, contents: &Contents) -> Option<String> {
+    let winner = facts.variables.iter().find_map(|variable| contents.winner(variable))?;
+    let Yield::Value(value) = &winner.yields else { return None };
+    let text = str::from_utf8(value.expose()).ok()?;
+    let pattern = Regex::new(&facts.pattern).ok()?;
+    // `$` alone would let a newline at the end pass in other dialects; the whole value has to fit.
+    let whole = pattern.find(text).is_some_and(|found| found.len() == text.len());
+    whole.then(|| text.to_owned())
 }

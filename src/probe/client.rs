@@ -21,6 +21,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An honest name (SECURITY H4).
 const USER_AGENT: &str = concat!("stalekey/", env!("CARGO_PKG_VERSION"));
 
+/// Headers that the client adds to every request of ours.
+pub(super) const ADDED_HEADERS: [&str; 3] = ["accept", "host", "user-agent"];
+
 /// One client for each way out, since they differ in what they trust.
 #[derive(Debug, Default)]
 pub(super) struct Clients {

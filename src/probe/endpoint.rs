@@ -64,6 +64,16 @@ impl Endpoint {
         Some(Self { catalogues_own: true, ..endpoint })
     }
 
+    /// The provider's own endpoint that a layer names: by its address, or by its region's name.
+    pub fn own(provider: &Provider, text: &str) -> Option<Self> {
+        let named = provider.region(text).and_then(|own| Self::parse(own).ok());
+        let endpoint = named.or_else(|| {
+            let wanted = Self::parse(text).ok()?;
+            provider.endpoints().filter_map(|own| Self::parse(own).ok()).find(|own| *own == wanted)
+        })?;
+        Some(Self { catalogues_own: true, ..endpoint })
+    }
+
     /// It came out of the catalogue and not from the inventory.
     pub const fn is_catalogues_own(&self) -> bool {
         self.catalogues_own

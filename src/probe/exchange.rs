@@ -9,7 +9,7 @@ use reqwest::{
 use zeroize::Zeroizing;
 
 use crate::{
-    domain::outcome::ProbeReason,
+    domain::{outcome::ProbeReason, secret::SecretValue},
     probe::{failure, request::Request},
     providers::{Answer, Classification, Provider},
 };
@@ -36,7 +36,12 @@ pub(super) struct Failure {
 }
 
 impl Received {
-    pub(super) fn classify(&self, provider: &Provider) -> Classification {
+    /// What it means for the key that was sent; `None` for a control probe.
+    pub(super) fn classify(
+        &self,
+        provider: &Provider,
+        key: Option<&SecretValue>,
+    ) -> Classification {
         let text = |value: &reqwest::header::HeaderValue| value.to_str().ok().map(str::to_owned);
         let content_type = self.headers.get(CONTENT_TYPE);
         let headers: Vec<(String, String)> = self
@@ -50,6 +55,7 @@ impl Received {
             content_type: content_type.map(|value| value.to_str().unwrap_or("unreadable")),
             headers: &headers,
             body: &self.body,
+            key,
         })
     }
 

@@ -14,7 +14,10 @@ use jiff::Timestamp;
 use tokio::sync::{OnceCell, mpsc};
 
 use crate::{
-    domain::outcome::{Outcome, ProbeReason, ProbeResult},
+    domain::{
+        outcome::{Outcome, ProbeReason, ProbeResult},
+        secret::SecretValue,
+    },
     probe::{
         Counts, Plan, Prober, client,
         exchange::{Failure, Received, exchange},
@@ -175,7 +178,8 @@ impl<'p> Pass<'p> {
             return Ok(Control::Guarded);
         };
         let ask = async || {
-            let Some(request) = Request::control(plan, provider) else {
+            let Some(request) = Request::control(plan, provider, &self.prober.inner.catalogue)
+            else {
                 return Ok(Control::Guarded);
             };
             Ok(match self.twice(queue, plan, provider, &request, &self.extra_requests).await {
@@ -254,7 +258,8 @@ impl<'p> Pass<'p> {
         let proxied = client::proxy_for(&plan.endpoint).is_some();
         match exchange(client, request, proxied).await {
             Ok(received) => {
-                let classification = self.classify(&received, plan, provider);
+                let key = request.keyed.then_some(&plan.key);
+                let classification = self.classify(&received, plan, provider, key);
                 Sent::Answered(received, classification)
             }
             Err(failure) => Sent::Failed(failure),
@@ -263,8 +268,14 @@ impl<'p> Pass<'p> {
 
     /// What the answer means: in the words of the provider, or, where that knows no answer and the
     /// endpoint is not its own, in those of a gateway that may stand there.
-    fn classify(&self, received: &Received, plan: &Plan, provider: &Provider) -> Classification {
-        let own = received.classify(provider);
+    fn classify(
+        &self,
+        received: &Received,
+        plan: &Plan,
+        provider: &Provider,
+        key: Option<&SecretValue>,
+    ) -> Classification {
+        let own = received.classify(provider, key);
         if own.outcome != Outcome::Unknown || plan.endpoint.is_own_of(provider) {
             return own;
         }
@@ -273,7 +284,7 @@ impl<'p> Pass<'p> {
             .gateways()
             .iter()
             .filter_map(|id| catalogue.provider(id))
-            .map(|gateway| received.classify(gateway))
+            .map(|gateway| received.classify(gateway, key))
             .find(|classification| classification.outcome != Outcome::Unknown)
             .unwrap_or(own)
     }
@@ -323,6 +334,8 @@ fn answered(
             None
         },
         missing_models,
+        confidence: Some(classification.confidence),
+        received: classification.received,
     }
 }
 

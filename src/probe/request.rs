@@ -3,7 +3,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use reqwest::{
     Method as HttpMethod,
-    header::{HeaderMap, HeaderName, HeaderValue},
+    header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue},
 };
 use zeroize::Zeroizing;
 
@@ -13,8 +13,8 @@ use crate::{
         outcome::{ProbeReason, ProbeResult},
         secret::SecretValue,
     },
-    probe::Plan,
-    providers::{Catalogue, Method, ProbeRequest, Provider, Scheme},
+    probe::{Plan, client},
+    providers::{Catalogue, Companion, Method, ProbeRequest, Provider, Scheme, Unprobed},
 };
 
 /// The longest organisation or project that is sent.
@@ -35,9 +35,14 @@ impl Plan {
         let Some(provider) = catalogue.provider(&self.provider) else {
             return stop(ProbeReason::NoProvider);
         };
-        if provider.probe().is_none() {
-            return stop(ProbeReason::NoEndpoint);
-        }
+        let probe = match provider.probe_of(&self.key) {
+            Ok(probe) => probe,
+            Err(Unprobed { why }) => {
+                let mut result = ProbeResult::not_probed(ProbeReason::NoProbe);
+                result.meaning = why.map(str::to_owned);
+                return Some(result);
+            }
+        };
         if !is_sendable(self.key.expose()) {
             return stop(ProbeReason::UnsendableBytes);
         }
@@ -47,13 +52,85 @@ impl Plan {
         let foreign = catalogue
             .only_for(&self.key, &self.provider)
             .is_some_and(|owner| !self.endpoint.is_own_of(owner));
-        foreign.then(|| stop(ProbeReason::OtherProvidersKey)).flatten()
+        if foreign {
+            return stop(ProbeReason::OtherProvidersKey);
+        }
+        let missing = self.missing_companion(provider, &probe, catalogue)?;
+        let mut result = ProbeResult::not_probed(ProbeReason::NoCompanion);
+        result.endpoint = self.url(catalogue);
+        result.advice =
+            Some(format!("Define {} in the same layer.", missing.variables.join(" or ")));
+        Some(result)
     }
 
-    /// The URL that would be asked.
+    /// The URL that would be asked, with the names of companions in the place of their values.
     pub fn url(&self, catalogue: &Catalogue) -> Option<String> {
-        let models = !self.models.is_empty();
-        catalogue.provider(&self.provider)?.endpoint_url(self.endpoint.as_str(), models)
+        let probe = catalogue.provider(&self.provider)?.probe_of(&self.key).ok()?;
+        Some(probe.url(self.endpoint.as_str(), !self.models.is_empty()))
+    }
+
+    /// What this plan sends, from the very request; nothing is sent. `None` where [`Plan::check`]
+    /// finds a reason.
+    pub fn preview(&self, catalogue: &Catalogue) -> Option<Preview> {
+        if self.check(catalogue).is_some() {
+            return None;
+        }
+        let provider = catalogue.provider(&self.provider)?;
+        let probe = provider.probe_of(&self.key).ok()?;
+        let request = Request::keyed(self, provider, catalogue)?;
+        let mut headers: Vec<String> =
+            request.headers.keys().map(|name| name.as_str().to_owned()).collect();
+        headers.extend(client::ADDED_HEADERS.map(str::to_owned));
+        if request.body.is_some() {
+            headers.push("content-length".to_owned());
+        }
+        headers.sort_unstable();
+        headers.dedup();
+        Some(Preview {
+            method: request.method.to_string(),
+            url: self.url(catalogue)?,
+            host: self.endpoint.authority(),
+            headers,
+            key_header: probe.header.to_ascii_lowercase(),
+            scheme: probe.scheme,
+            body: request.body.map(str::to_owned),
+            control: !self.endpoint.is_own_of(provider),
+        })
+    }
+
+    /// The first companion of the request that the layer does not have.
+    fn missing_companion<'p>(
+        &self,
+        provider: &'p Provider,
+        probe: &ProbeRequest<'_>,
+        catalogue: &Catalogue,
+    ) -> Option<Companion<'p>> {
+        let name = probe.companions().find(|name| self.companion(name, catalogue).is_none())?;
+        provider.companions().find(|companion| companion.name == name)
+    }
+
+    /// A value that may stand in an address (SECURITY H5): never the key, nor any key of a provider.
+    fn companion(&self, name: &str, catalogue: &Catalogue) -> Option<&str> {
+        let value = self.companions.get(name)?;
+        let is_key = value.as_bytes() == self.key.expose()
+            || catalogue
+                .recognise(&SecretValue::new(value.as_str()), None)
+                .is_some_and(|found| found.provider != self.provider);
+        (is_sendable(value.as_bytes()) && !is_key).then_some(value)
+    }
+
+    /// The text with its placeholders filled.
+    fn filled(&self, text: &str, catalogue: &Catalogue) -> Option<String> {
+        let mut filled = String::new();
+        let mut rest = text;
+        while let Some((before, behind)) = rest.split_once('{') {
+            let (name, after) = behind.split_once('}')?;
+            filled.push_str(before);
+            filled.push_str(self.companion(name, catalogue)?);
+            rest = after;
+        }
+        filled.push_str(rest);
+        Some(filled)
     }
 }
 
@@ -75,8 +152,31 @@ fn is_no_key(bytes: &[u8]) -> bool {
     })
 }
 
+/// What would be sent, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// `GET`.
+    pub method: String,
+    /// With the names of companions in the place of their values.
+    pub url: String,
+    /// Host and port.
+    pub host: String,
+    /// The names of all headers, in lower case, in order.
+    pub headers: Vec<String>,
+    /// The one that carries the key.
+    pub key_header: String,
+    /// How it stands there.
+    pub scheme: Scheme,
+    /// The fixed body.
+    pub body: Option<String>,
+    /// The same request goes out once before, without the key (SECURITY H11).
+    pub control: bool,
+}
+
 /// One request, with or without the credential.
 pub(super) struct Request<'p> {
+    /// The credential stands in it.
+    pub(super) keyed: bool,
     pub(super) method: HttpMethod,
     pub(super) url: String,
     pub(super) headers: HeaderMap,
@@ -90,10 +190,12 @@ impl<'p> Request<'p> {
         provider: &'p Provider,
         catalogue: &Catalogue,
     ) -> Option<Self> {
+        let probe = provider.probe_of(&plan.key).ok()?;
         let models = !plan.models.is_empty();
-        let mut request = Self::bare(plan, provider, models)?;
-        let probe = provider.probe()?;
-        request.headers.insert(header(probe.header)?, credential(&probe, &plan.key)?);
+        let mut request = Self::bare(plan, &probe, models, catalogue)?;
+        let username = plan.filled(probe.username, catalogue)?;
+        let value = credential(probe.scheme, &username, &plan.key)?;
+        request.headers.insert(header(probe.header)?, value);
         let context = [
             (probe.organisation_header, &plan.organisation),
             (probe.project_header, &plan.project),
@@ -104,26 +206,40 @@ impl<'p> Request<'p> {
                 request.headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
             }
         }
+        request.keyed = true;
         Some(request)
     }
 
     /// The same request without credential, organisation and project (SECURITY H11).
-    pub(super) fn control(plan: &Plan, provider: &'p Provider) -> Option<Self> {
-        Self::bare(plan, provider, false)
+    pub(super) fn control(
+        plan: &Plan,
+        provider: &'p Provider,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
+        Self::bare(plan, &provider.probe_of(&plan.key).ok()?, false, catalogue)
     }
 
-    fn bare(plan: &Plan, provider: &'p Provider, models: bool) -> Option<Self> {
-        let probe = provider.probe()?;
+    fn bare(
+        plan: &Plan,
+        probe: &ProbeRequest<'p>,
+        models: bool,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
         let mut headers = HeaderMap::new();
-        for (name, value) in provider.probe_headers() {
+        for (name, value) in &probe.headers {
             headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
         }
+        if probe.body == Some("") {
+            // The client leaves it out, and some servers want a length with every POST.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
         Some(Self {
+            keyed: false,
             method: match probe.method {
                 Method::Get => HttpMethod::GET,
                 Method::Post => HttpMethod::POST,
             },
-            url: provider.endpoint_url(plan.endpoint.as_str(), models)?,
+            url: plan.filled(&probe.url(plan.endpoint.as_str(), models), catalogue)?,
             headers,
             body: probe.body,
         })
@@ -131,14 +247,14 @@ impl<'p> Request<'p> {
 }
 
 /// The value of the credential's header, marked sensitive (SECURITY H5).
-fn credential(probe: &ProbeRequest<'_>, key: &SecretValue) -> Option<HeaderValue> {
+fn credential(scheme: Scheme, username: &str, key: &SecretValue) -> Option<HeaderValue> {
     let mut text = Zeroizing::new(Vec::new());
-    match probe.scheme {
+    match scheme {
         Scheme::Raw => text.extend_from_slice(key.expose()),
         Scheme::Bearer => text.extend([b"Bearer ".as_slice(), key.expose()].concat()),
         Scheme::Token => text.extend([b"Token ".as_slice(), key.expose()].concat()),
         Scheme::Basic => {
-            let pair = Zeroizing::new([probe.username.as_bytes(), b":", key.expose()].concat());
+            let pair = Zeroizing::new([username.as_bytes(), b":", key.expose()].concat());
             let encoded = Zeroizing::new(STANDARD.encode(&*pair));
             text.extend_from_slice(b"Basic ");
             text.extend_from_slice(encoded.as_bytes());
@@ -166,8 +282,10 @@ fn header(name: &str) -> Option<HeaderName> {
 mod tests {
     use rstest::rstest;
 
+    use std::collections::BTreeMap;
+
     use super::*;
-    use crate::{domain::outcome::Outcome, probe::Endpoint};
+    use crate::{domain::outcome::Outcome, probe::Endpoint, providers::every_file};
 
     fn openai_key() -> String {
         format!("sk-proj-{}T3BlbkFJ{}", "A".repeat(74), "b".repeat(74))
@@ -188,6 +306,7 @@ mod tests {
             endpoint: Endpoint::parse(endpoint).unwrap(),
             organisation: None,
             project: None,
+            companions: BTreeMap::new(),
             models: Vec::new(),
             expected: false,
         }
@@ -281,23 +400,108 @@ mod tests {
         assert_eq!(value.to_str().unwrap(), format!("{before}a-key-of-our-own"));
         assert!(!request.url.contains("a-key"));
         assert!(!format!("{:?}", request.headers).contains("a-key"));
-        let control = Request::control(&plan, found).unwrap();
+        let control = Request::control(&plan, found, &catalogue).unwrap();
         assert!(!control.headers.contains_key(name));
     }
 
     #[test]
     fn basic_is_user_and_key() {
-        let probe = ProbeRequest {
-            method: Method::Get,
-            path: "/",
-            body: None,
-            header: "authorization",
-            scheme: Scheme::Basic,
-            username: "api",
-            organisation_header: None,
-            project_header: None,
-        };
-        let value = credential(&probe, &SecretValue::new("key")).unwrap();
+        let value = credential(Scheme::Basic, "api", &SecretValue::new("key")).unwrap();
         assert_eq!(value.to_str().unwrap(), "Basic YXBpOmtleQ==");
+    }
+
+    /// Every format of every provider: its request stands as the file says, and nothing of the key is
+    /// anywhere but in its header.
+    #[test]
+    fn every_request_of_the_catalogue_can_be_built() {
+        let catalogue = Catalogue::embedded();
+        let mut built = 0;
+        for provider in catalogue.providers() {
+            let endpoint = provider.endpoint().unwrap_or(GATEWAY);
+            for shape in provider.shapes() {
+                let key = every_file::examples(&shape.entry).remove(0);
+                let mut plan = plan(provider.id(), endpoint, &key);
+                for (name, value) in [
+                    ("account_sid", format!("AC{}", "0a".repeat(16))),
+                    ("api_key_sid", format!("SK{}", "0b".repeat(16))),
+                    ("account_id", "0c".repeat(16)),
+                    ("public_key", "pk-lf-01234567-89ab-cdef-0123-456789abcdef".to_owned()),
+                ] {
+                    plan.companions.insert(name.to_owned(), value);
+                }
+                let name = format!("{}/{}", provider.id(), shape.entry.name);
+                if shape.entry.unprobed.is_some() || provider.probe().is_none() {
+                    let result = plan.check(&catalogue).unwrap();
+                    assert_eq!(result.reason, Some(ProbeReason::NoProbe), "{name}");
+                    assert!(result.meaning.is_some(), "{name}");
+                    continue;
+                }
+                assert_eq!(plan.check(&catalogue).and_then(|result| result.reason), None, "{name}");
+                let request = Request::keyed(&plan, provider, &catalogue).unwrap();
+                let probe = provider.probe_of(&plan.key).unwrap();
+                let value = &request.headers[probe.header];
+                assert!(value.is_sensitive() && !request.url.contains(['{', '}']), "{name}");
+                let text = value.to_str().unwrap();
+                assert_eq!(text.contains(&key), probe.scheme != Scheme::Basic, "{name}");
+                let rest = format!("{} {:?} {:?}", request.url, request.body, request.headers);
+                assert!(!rest.contains(&key), "{name}: {rest}");
+                let preview = plan.preview(&catalogue).unwrap();
+                assert!(preview.headers.contains(&preview.key_header), "{name}");
+                built += 1;
+            }
+        }
+        assert!(built > 60, "{built}");
+    }
+
+    #[rstest]
+    #[case::oauth("linear", format!("lin_oauth_{}", "0a".repeat(32)), "authorization", "Bearer ")]
+    #[case::personal("linear", format!("lin_api_{}", "aB".repeat(20)), "authorization", "")]
+    #[case::session("anthropic", format!("sk-ant-oat01-{}", "aB".repeat(40)), "authorization", "Bearer ")]
+    fn some_formats_are_sent_otherwise(
+        #[case] provider: &str,
+        #[case] key: String,
+        #[case] header: &str,
+        #[case] before: &str,
+    ) {
+        let catalogue = Catalogue::embedded();
+        let found = catalogue.provider(provider).unwrap();
+        let plan = plan(provider, found.endpoint().unwrap(), &key);
+        let request = Request::keyed(&plan, found, &catalogue).unwrap();
+        assert_eq!(request.headers[header].to_str().unwrap(), format!("{before}{key}"));
+        assert_eq!(request.headers.contains_key("x-api-key"), false);
+        assert_eq!(request.headers.contains_key("anthropic-beta"), provider == "anthropic");
+    }
+
+    /// SECURITY H5: what stands in the address is an identifier of the form that the file describes,
+    /// and neither the key nor a key of somebody else.
+    #[rstest]
+    #[case::good(Some("0c".repeat(16)), None)]
+    #[case::absent(None, Some(ProbeReason::NoCompanion))]
+    #[case::the_key(Some(format!("cfat_{}{}", "aB".repeat(20), "0a".repeat(4))), Some(ProbeReason::NoCompanion))]
+    #[case::others_key(Some(openai_key()), Some(ProbeReason::NoCompanion))]
+    #[case::newline(Some("0c\n".to_owned()), Some(ProbeReason::NoCompanion))]
+    fn a_companion_is_never_a_key(
+        #[case] account: Option<String>,
+        #[case] expected: Option<ProbeReason>,
+    ) {
+        let catalogue = Catalogue::embedded();
+        let key = format!("cfat_{}{}", "aB".repeat(20), "0a".repeat(4));
+        let mut plan = plan("cloudflare", "https://api.cloudflare.com", &key);
+        plan.companions.extend(account.clone().map(|value| ("account_id".to_owned(), value)));
+        let result = plan.check(&catalogue);
+        assert_eq!(result.as_ref().and_then(|result| result.reason), expected);
+        match result {
+            Some(result) => {
+                assert!(result.advice.unwrap().contains("CLOUDFLARE_ACCOUNT_ID"));
+                assert_eq!(plan.preview(&catalogue), None);
+            }
+            None => {
+                let url =
+                    Request::keyed(&plan, catalogue.provider("cloudflare").unwrap(), &catalogue);
+                assert!(url.unwrap().url.contains(&account.unwrap()));
+                let preview = plan.preview(&catalogue).unwrap();
+                assert!(preview.url.ends_with("/accounts/{account_id}/tokens/verify"));
+            }
+        }
     }
 }

@@ -1,12 +1,18 @@
 //! What a provider's file has to keep to beyond its fields: patterns that compile and are anchored,
 //! public prefixes that are really there, endpoints that are https, conditions that say one thing.
 
-use std::{collections::BTreeSet, sync::LazyLock};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+};
 
 use regex::Regex;
 
 use crate::{
-    providers::file::{AnswerEntry, Condition, ProviderFile, Scheme, ShapeEntry, Status},
+    providers::{
+        file::{AnswerEntry, Condition, ProviderFile, Scheme, ShapeEntry, Status},
+        provider::{compile, placeholders},
+    },
     strict_toml::{Document, Mistakes},
 };
 
@@ -19,8 +25,10 @@ static BASE_URL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ))
     .ok()
 });
-static PATH: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(?:/[A-Za-z0-9._~:-]+)+/?(?:\?[A-Za-z0-9._~=&-]+)?$").ok());
+static PATH: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(?:/(?:[A-Za-z0-9._~:-]|\{[a-z_]+\})+)+/?(?:\?[A-Za-z0-9._~=&-]+)?$").ok()
+});
+static NAME: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[a-z]+(_[a-z]+)*$").ok());
 static HEADER: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new("^[A-Za-z0-9-]+$").ok());
 
 fn fits(pattern: &LazyLock<Option<Regex>>, text: &str) -> bool {
@@ -34,9 +42,9 @@ pub(crate) fn check(document: &Document<ProviderFile>) -> Mistakes {
     checker.mistakes
 }
 
-/// The pattern without its anchors, or why it cannot be used.
-pub(crate) fn body_of_pattern(shape: &ShapeEntry) -> Option<&str> {
-    shape.pattern.strip_prefix('^')?.strip_suffix('$').filter(|body| !body.ends_with('\\'))
+/// The pattern without its anchors; `None` when it lacks one.
+pub(crate) fn body_of_pattern(pattern: &str) -> Option<&str> {
+    pattern.strip_prefix('^')?.strip_suffix('$').filter(|body| !body.ends_with('\\'))
 }
 
 /// What follows when a pattern starts with `prefix`, written with or without escapes.
@@ -67,9 +75,13 @@ impl Checker<'_> {
         if let Some(endpoint) = &file.endpoint {
             self.endpoint(&["endpoint"], endpoint);
         }
-        for (index, endpoint) in file.other_endpoints.iter().enumerate() {
-            self.endpoint(&["other_endpoints", &index.to_string()], endpoint);
+        for (name, endpoint) in &file.regions {
+            self.endpoint(&["regions", name], endpoint);
         }
+        if file.probe.is_some() && file.no_probe.is_some() {
+            self.value(&["no_probe"], "there is a probe; say only why there is none");
+        }
+        self.companions(file);
         for (field, names) in [
             ("variables", &file.variables),
             ("organisation_variables", &file.organisation_variables),
@@ -100,8 +112,20 @@ impl Checker<'_> {
                 self.value(&["shapes", &index, "name"], "another shape has this name");
             }
             self.shape(&index, shape);
+            self.variant(&index, shape, file);
         }
         self.probe(file);
+        for (index, echo) in file.echoes.iter().enumerate() {
+            if !echo.pointer.starts_with('/') || echo.after.is_empty() {
+                self.mistakes.push(self.document.mistake_at_key(
+                    &["echoes", &index.to_string()],
+                    "an echo has a `pointer` that starts with `/`, and the text that it comes `after`",
+                ));
+            }
+        }
+        if let Some(source) = file.success.as_ref().and_then(|success| success.source.as_ref()) {
+            self.source(&["success", "source"], source, file);
+        }
         for (index, row) in file.answers.iter().enumerate() {
             let index = index.to_string();
             let wrong = match &row.status {
@@ -117,11 +141,103 @@ impl Checker<'_> {
             if let Some(condition) = &row.when {
                 self.condition(&["answers", &index, "when"], condition);
             }
-            self.texts(&index, row);
+            self.texts(&index, row, file);
+            if let Some(source) = &row.source {
+                self.source(&["answers", &index, "source"], source, file);
+            }
+            for (place, name) in row.only.iter().enumerate() {
+                if !names.contains(name.as_str()) {
+                    self.value(
+                        &["answers", &index, "only", &place.to_string()],
+                        "the file has no shape of this name",
+                    );
+                }
+            }
         }
     }
 
-    fn texts(&mut self, index: &str, row: &AnswerEntry) {
+    fn source(&mut self, path: &[&str], source: &str, file: &ProviderFile) {
+        if !file.sources.contains_key(source) {
+            self.value(path, "this is none of the names in `sources`");
+        }
+    }
+
+    /// What may stand in an address is described, so that no key gets there by mistake (SECURITY H5).
+    fn companions(&mut self, file: &ProviderFile) {
+        let mut names = BTreeSet::new();
+        for (index, companion) in file.companions.iter().enumerate() {
+            let index = index.to_string();
+            if !fits(&NAME, &companion.name) || !names.insert(companion.name.as_str()) {
+                self.value(
+                    &["companions", &index, "name"],
+                    "a name is made of lower-case letters and single underscores, and is used once",
+                );
+            }
+            for (place, name) in companion.variables.iter().enumerate() {
+                let own = file.variables.contains(name);
+                if own || name.is_empty() || name.contains(['=', '\0']) {
+                    self.value(
+                        &["companions", &index, "variables", &place.to_string()],
+                        "the name of a variable, and not of one that holds the key",
+                    );
+                }
+            }
+            if body_of_pattern(&companion.pattern).and_then(compile).is_none() {
+                self.value(
+                    &["companions", &index, "pattern"],
+                    "a regular expression of the whole value: it starts with `^` and ends with `$`",
+                );
+            }
+        }
+    }
+
+    /// Every placeholder of the text is a companion's name.
+    fn filled(&mut self, path: &[&str], text: &str, file: &ProviderFile) {
+        let mut names = placeholders(text);
+        if names.any(|name| !file.companions.iter().any(|companion| companion.name == name)) {
+            self.value(path, "this placeholder is none of the names in `companions`");
+        }
+    }
+
+    fn headers(&mut self, path: &[&str], headers: &BTreeMap<String, String>) {
+        for (name, value) in headers {
+            let place: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
+            let fixed = ["user-agent", "host", "cookie", "content-length", "transfer-encoding"];
+            if !fits(&HEADER, name) || fixed.contains(&name.to_ascii_lowercase().as_str()) {
+                self.mistakes
+                    .push(self.document.mistake_at_key(&place, "this header cannot be set"));
+            }
+            if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
+                self.value(&place, "a header is visible ASCII");
+            }
+        }
+    }
+
+    fn variant(&mut self, index: &str, shape: &ShapeEntry, file: &ProviderFile) {
+        let Some(variant) = &shape.probe else { return };
+        let at = |field| ["shapes", index, "probe", field];
+        if file.probe.is_none() || shape.unprobed.is_some() {
+            self.mistakes.push(self.document.mistake_at_key(
+                &["shapes", index, "probe"],
+                "a shape differs from the `[probe]` of the file, and is not `unprobed`",
+            ));
+        }
+        if let Some(path) = &variant.path {
+            if !fits(&PATH, path) {
+                self.value(&at("path"), "a path starts with `/`");
+            }
+            self.filled(&at("path"), path, file);
+        }
+        if let Some(username) = &variant.username {
+            self.filled(&at("username"), username, file);
+        }
+        if variant.header.as_ref().is_some_and(|name| !fits(&HEADER, name)) {
+            self.value(&at("header"), "this is not the name of a header");
+        }
+        self.headers(&at("headers"), &variant.headers);
+    }
+
+    fn texts(&mut self, index: &str, row: &AnswerEntry, file: &ProviderFile) {
         let texts = [("meaning", &row.meaning), ("advice", &row.advice)];
         for (field, text) in texts {
             let without = text.as_deref().unwrap_or_default().replace("{mentioned}", "");
@@ -132,10 +248,12 @@ impl Checker<'_> {
         let used = texts
             .iter()
             .any(|(_, text)| text.as_ref().is_some_and(|text| text.contains("{mentioned}")));
-        if used && (row.mentions.is_empty() || row.unmentioned.is_empty()) {
+        let nothing = row.mentions.is_empty() && file.regions.is_empty();
+        if used && (nothing || row.unmentioned.is_empty()) {
             self.mistakes.push(self.document.mistake_at_key(
                 &["answers", index],
-                "`{mentioned}` needs `mentions`, and `unmentioned` for when there is none of them",
+                "`{mentioned}` needs `mentions` or `regions`, and `unmentioned` for when there is none \
+                 of them",
             ));
         }
     }
@@ -163,14 +281,14 @@ impl Checker<'_> {
                 "a shape needs its public `prefix`; one that has none needs `assigned_only = true`",
             ));
         }
-        let Some(body) = body_of_pattern(shape) else {
+        let Some(body) = body_of_pattern(&shape.pattern) else {
             self.value(
                 &["shapes", index, "pattern"],
                 "a pattern describes the whole key: it starts with `^` and ends with `$`",
             );
             return;
         };
-        if super::provider::compile(body).is_none() {
+        if compile(body).is_none() {
             self.value(
                 &["shapes", index, "pattern"],
                 "this is not a regular expression, or it is too large",
@@ -200,9 +318,11 @@ impl Checker<'_> {
         ];
         for (path, text) in paths {
             if text.is_some_and(|text| !fits(&PATH, text)) {
-                self.value(path, "a path starts with `/` and holds no placeholder");
+                self.value(path, "a path starts with `/`");
             }
+            self.filled(path, text.map_or("", String::as_str), file);
         }
+        self.filled(&["probe", "username"], &probe.username, file);
         let headers = [
             ("header", Some(&probe.header)),
             ("organisation_header", probe.organisation_header.as_ref()),
@@ -213,18 +333,7 @@ impl Checker<'_> {
                 self.value(&["probe", field], "this is not the name of a header");
             }
         }
-        for (name, value) in &probe.headers {
-            let fixed = ["user-agent", "host", "cookie", "content-length", "transfer-encoding"];
-            if !fits(&HEADER, name) || fixed.contains(&name.to_ascii_lowercase().as_str()) {
-                self.mistakes.push(
-                    self.document
-                        .mistake_at_key(&["probe", "headers", name], "this header cannot be set"),
-                );
-            }
-            if !value.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-                self.value(&["probe", "headers", name], "a header is visible ASCII");
-            }
-        }
+        self.headers(&["probe", "headers"], &probe.headers);
         if !probe.username.is_empty() && probe.scheme != Scheme::Basic {
             self.value(&["probe", "username"], "only the scheme `basic` has a user");
         }

@@ -5,10 +5,14 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::{
-    domain::outcome::Outcome,
+    domain::{
+        outcome::{Confidence, Outcome, Received},
+        secret::SecretValue,
+    },
     providers::{
-        Provider,
-        file::{AnswerEntry, Condition, Confidence, Scalar},
+        Provider, echo,
+        file::{AnswerEntry, Condition, Scalar},
+        usual,
     },
 };
 
@@ -23,6 +27,9 @@ pub struct Answer<'a> {
     pub headers: &'a [(String, String)],
     /// The body; it may echo the key, so nothing of it leaves this module but closed sets.
     pub body: &'a [u8],
+    /// The key that was sent, where one was: some rows hold for some forms only, and what the server
+    /// says that it received is compared with it.
+    pub key: Option<&'a SecretValue>,
 }
 
 /// What an answer means.
@@ -38,6 +45,8 @@ pub struct Classification {
     pub advice: Option<String>,
     /// How well the deciding row is supported.
     pub confidence: Confidence,
+    /// Which key the server received, when it repeats it masked.
+    pub received: Option<Received>,
 }
 
 /// The answer with its body understood once.
@@ -114,12 +123,33 @@ impl<'a> Understood<'a> {
             .is_some_and(|conditions| conditions.iter().all(|condition| self.holds(condition)))
     }
 
-    fn mentioned<'r>(&self, row: &'r AnswerEntry) -> &'r str {
-        row.mentions
-            .iter()
-            .find(|text| self.text.contains(text.as_str()))
-            .unwrap_or(&row.unmentioned)
+    /// The first of the row's texts, or else of the provider's regional hosts, that the body has.
+    fn mentioned<'r>(&self, row: &'r AnswerEntry, provider: &'r Provider) -> &'r str {
+        let found = |text: &&str| self.text.contains(*text);
+        let mut texts = row.mentions.iter().map(String::as_str);
+        let hosts = || provider.regions().map(|(_, endpoint)| host(endpoint));
+        let mentioned =
+            if row.mentions.is_empty() { hosts().find(found) } else { texts.find(found) };
+        mentioned.unwrap_or(&row.unmentioned)
     }
+
+    /// What the server says of the key that it received.
+    fn received(&self, provider: &Provider) -> Option<Received> {
+        let key = self.answer.key?.expose();
+        let json = self.json.as_ref()?;
+        provider.file().echoes.iter().find_map(|entry| {
+            find(json, &entry.pointer).into_iter().find_map(|value| {
+                let (_, behind) = value.as_str()?.split_once(entry.after.as_str())?;
+                echo::received(behind, key, entry.only_end)
+            })
+        })
+    }
+}
+
+/// The host of a base URL of the catalogue.
+fn host(endpoint: &str) -> &str {
+    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    rest.split('/').next().unwrap_or(rest)
 }
 
 impl Provider {
@@ -127,9 +157,21 @@ impl Provider {
     ///
     /// A redirect is never followed and always a wrong endpoint. A body that is no JSON comes from
     /// something else than the API (a portal, a firewall, a website), so it never judges a key unless
-    /// the row says that it may.
+    /// the row says that it may. An answer about another key than the one that was sent judges none.
     pub fn classify(&self, answer: &Answer<'_>) -> Classification {
         let understood = Understood::of(answer);
+        let received = understood.received(self);
+        let mut classification = self.classify_body(answer, &understood);
+        classification.received = received;
+        if received == Some(Received::AnotherKey) {
+            classification.outcome = Outcome::WrongEndpoint;
+            classification.meaning = Some(ANOTHER_KEY.into());
+            classification.advice = Some(ANOTHER_KEY_ADVICE.into());
+        }
+        classification
+    }
+
+    fn classify_body(&self, answer: &Answer<'_>, understood: &Understood<'_>) -> Classification {
         let file = self.file();
         let code = file.codes.as_ref().and_then(|codes| {
             let json = understood.json.as_ref()?;
@@ -138,29 +180,32 @@ impl Provider {
             })
         });
         let classification = |outcome, meaning: Option<String>, advice: Option<String>, sure| {
-            Classification { outcome, code: code.cloned(), meaning, advice, confidence: sure }
+            let code = code.cloned();
+            Classification { outcome, code, meaning, advice, confidence: sure, received: None }
         };
 
-        let row = file.answers.iter().find(|row| {
+        let shape = answer.key.and_then(|key| self.shape_of(key.expose()));
+        let row = self.rows().find(|row| {
             row.status.matches(answer.status)
+                && (row.only.is_empty() || shape.is_some_and(|own| row.only.contains(&own.name)))
                 && row.when.as_ref().is_none_or(|condition| understood.holds(condition))
         });
         if let Some(row) = row {
-            let outcome = row.outcome.outcome();
+            let outcome = row.outcome;
             let redirects = answer.status / 100 == 3 && outcome != Outcome::WrongEndpoint;
             let judges =
                 understood.json.is_some() || row.any_body || says_nothing_of_the_key(outcome);
             if judges && !redirects && !(outcome == Outcome::Unknown && understood.is_html()) {
                 let filled = |text: &Option<String>| {
                     text.as_ref()
-                        .map(|text| text.replace("{mentioned}", understood.mentioned(row)))
+                        .map(|text| text.replace("{mentioned}", understood.mentioned(row, self)))
                         .filter(|text| !text.is_empty())
                 };
                 return classification(
                     outcome,
                     filled(&row.meaning),
                     filled(&row.advice),
-                    row.confidence.unwrap_or(file.confidence),
+                    self.confidence_of(row),
                 );
             }
         } else if let Some(success) = &file.success
@@ -176,8 +221,24 @@ impl Provider {
             );
         }
 
-        let (outcome, meaning, advice) = without_row(answer.status, &understood);
+        let (outcome, meaning, advice) = without_row(answer.status, understood);
         classification(outcome, Some(meaning.into()), advice.map(Into::into), Confidence::Medium)
+    }
+
+    /// The file's rows, then the usual ones that it names.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &AnswerEntry> {
+        let usual = self.file().usual.iter().filter_map(|name| usual::row(*name));
+        self.file().answers.iter().chain(usual)
+    }
+
+    /// How well a row is supported; a usual one never better than the file that names it.
+    pub(crate) fn confidence_of(&self, row: &AnswerEntry) -> Confidence {
+        let file = self.confidence();
+        if usual::is_one(row) {
+            row.confidence.map_or(file, |own| own.min(file))
+        } else {
+            row.confidence.unwrap_or(file)
+        }
     }
 
     /// Which of `wanted` the accepted answer does not list, by exact id. Empty when the file does not
@@ -210,6 +271,11 @@ impl Provider {
         wanted.iter().filter(|model| !seen(model)).cloned().collect()
     }
 }
+
+const ANOTHER_KEY: &str = "The server received another key than the one that was sent: something \
+                           on the way replaced it, so the answer judges that other key.";
+const ANOTHER_KEY_ADVICE: &str =
+    "Look at the proxy or gateway on the way: it sends a key of its own.";
 
 /// What may be said of an answer without knowing that the API gave it.
 const fn says_nothing_of_the_key(outcome: Outcome) -> bool {
@@ -329,6 +395,7 @@ mod tests {
             content_type: Some(content_type),
             headers: &[],
             body: body.as_bytes(),
+            key: None,
         };
         catalogue.provider(provider).unwrap().classify(&answer)
     }
@@ -454,6 +521,7 @@ mod tests {
                 content_type: content_type.as_deref(),
                 headers: &[],
                 body: body.as_bytes(),
+                key: None,
             };
             let classification = provider.classify(&answer);
             let known = provider.file().codes.as_ref().map(|codes| codes.known.as_slice());
@@ -480,7 +548,7 @@ mod tests {
         fn any_bytes_are_classified_without_panic(status: u16, body: Vec<u8>, pick in 0_usize..7) {
             let catalogue = Catalogue::embedded();
             let provider = catalogue.providers().nth(pick).unwrap();
-            let answer = Answer { status, content_type: None, headers: &[], body: &body };
+            let answer = Answer { status, content_type: None, headers: &[], body: &body, key: None };
             let _ = provider.classify(&answer);
             let _ = provider.missing_models(&body, &["a".to_owned()]);
         }

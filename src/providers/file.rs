@@ -3,21 +3,38 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Confidence, Outcome};
 
-/// How well a fact is supported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Confidence {
-    /// One source that was not checked again.
-    Low,
-    /// One good source, or exact fields in a reassembled answer.
-    Medium,
-    /// A recorded answer, the source of a client library, or several independent sources.
-    High,
+/// Outcomes that an answer can mean; the others are made without one.
+pub(crate) const JUDGEMENTS: [Outcome; 16] = [
+    Outcome::Alive,
+    Outcome::AliveRestricted,
+    Outcome::AliveNoQuota,
+    Outcome::AliveRateLimited,
+    Outcome::Dead,
+    Outcome::AccountDisabled,
+    Outcome::Missing,
+    Outcome::WrongOrg,
+    Outcome::WrongProject,
+    Outcome::WrongRegion,
+    Outcome::WrongEndpoint,
+    Outcome::BlockedIp,
+    Outcome::BlockedRegion,
+    Outcome::Blocked,
+    Outcome::UnknownRetry,
+    Outcome::Unknown,
+];
+
+/// The words are the domain's; only the schema is added here, since the domain knows no schemas.
+fn judgements(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": JUDGEMENTS.map(Outcome::name) })
+}
+
+fn confidences(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "enum": Confidence::ALL.map(Confidence::name) })
 }
 
 /// Everything that is known of one provider.
@@ -31,10 +48,11 @@ pub(crate) struct ProviderFile {
     /// Several providers of one vendor are not foreign to each other; the id when absent.
     pub(crate) vendor: Option<String>,
     /// How well the whole file is supported.
+    #[schemars(schema_with = "confidences")]
     pub(crate) confidence: Confidence,
-    /// Where the facts come from.
+    /// Where the facts come from, by a short name that rows cite.
     #[serde(default)]
-    pub(crate) sources: Vec<String>,
+    pub(crate) sources: BTreeMap<String, String>,
     /// Variables that hold the key, in the order in which clients prefer them.
     #[serde(default)]
     pub(crate) variables: Vec<String>,
@@ -49,15 +67,23 @@ pub(crate) struct ProviderFile {
     pub(crate) base_url_variables: Vec<String>,
     /// The base URL; absent where it is the user's own and the inventory has to name it.
     pub(crate) endpoint: Option<String>,
-    /// Further base URLs of the provider, e.g. regional ones.
+    /// Further base URLs of the provider, each with the name that its region variable or its people
+    /// have for it. A layer that names one of them is asked about there.
     #[serde(default)]
-    pub(crate) other_endpoints: Vec<String>,
+    pub(crate) regions: BTreeMap<String, String>,
+    /// Values that a request needs beside the key.
+    #[serde(default)]
+    pub(crate) companions: Vec<CompanionEntry>,
     /// Providers whose answers may come from an endpoint that is not this provider's own: gateways
     /// that speak its protocol and have answers of their own.
     #[serde(default)]
     pub(crate) gateways: Vec<String>,
     /// Where a person manages keys.
     pub(crate) dashboard: Option<String>,
+    /// How a key is replaced there, for people.
+    pub(crate) rotation: Option<String>,
+    /// Why there is no probe, for people.
+    pub(crate) no_probe: Option<String>,
     /// A server that also takes keys of other formats, e.g. one that only speaks the protocol.
     #[serde(default)]
     pub(crate) accepts_other_formats: bool,
@@ -75,9 +101,71 @@ pub(crate) struct ProviderFile {
     pub(crate) codes: Option<CodesEntry>,
     /// Where the models stand that the key can see.
     pub(crate) models: Option<ModelsEntry>,
+    /// What else an accepted answer tells of the key and its owner. None of it is kept; who sends a
+    /// key through a proxy wants to know.
+    #[serde(default)]
+    pub(crate) tells: Vec<String>,
+    /// Where an answer repeats the key that the server received, masked.
+    #[serde(default)]
+    pub(crate) echoes: Vec<EchoEntry>,
     /// What the other answers mean; the first row that matches decides.
     #[serde(default)]
     pub(crate) answers: Vec<AnswerEntry>,
+    /// Rows that many providers have in common; they follow the file's own.
+    #[serde(default)]
+    pub(crate) usual: Vec<Usual>,
+}
+
+/// A value that a request needs beside the key, like the id of an account. It is an identifier and
+/// no secret: it may stand in an address.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CompanionEntry {
+    /// What `{name}` stands for in the probe's `path` and `username`.
+    pub(crate) name: String,
+    /// Variables that hold it, first defined wins.
+    pub(crate) variables: Vec<String>,
+    /// The whole value, from `^` to `$`; nothing else is taken for one.
+    pub(crate) pattern: String,
+}
+
+/// Where an answer repeats the key that the server received.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EchoEntry {
+    /// The text that holds it.
+    pub(crate) pointer: String,
+    /// What stands before it.
+    pub(crate) after: String,
+    /// Only its last characters are the key's own.
+    #[serde(default)]
+    pub(crate) only_end: bool,
+}
+
+/// Rows that many providers have in common, see `assets/usual_answers.toml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Usual {
+    /// 403: authenticated, not allowed.
+    Forbidden,
+    /// 404 that names a model: authenticated.
+    NoModel,
+    /// 402: authenticated, to be paid.
+    Payment,
+    /// 429: authenticated, throttled.
+    Throttled,
+}
+
+impl Usual {
+    /// The table's name.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Forbidden => "forbidden",
+            Self::NoModel => "no_model",
+            Self::Payment => "payment",
+            Self::Throttled => "throttled",
+        }
+    }
 }
 
 /// One format of a key.
@@ -100,6 +188,27 @@ pub(crate) struct ShapeEntry {
     pub(crate) lengths: Vec<usize>,
     /// What the provider's own dashboard shows of a key besides the prefix.
     pub(crate) hint: Option<HintEntry>,
+    /// Why values of this form are never asked about, for people.
+    pub(crate) unprobed: Option<String>,
+    /// How their probe differs from the provider's.
+    pub(crate) probe: Option<VariantEntry>,
+}
+
+/// How the probe of one format differs from the provider's; what is absent does not.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct VariantEntry {
+    /// Path and query after the base URL.
+    pub(crate) path: Option<String>,
+    /// The header that carries the key.
+    pub(crate) header: Option<String>,
+    /// How it stands there.
+    pub(crate) scheme: Option<Scheme>,
+    /// The user of `basic`.
+    pub(crate) username: Option<String>,
+    /// Further fixed headers.
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, String>,
 }
 
 /// What a dashboard shows of a key.
@@ -149,6 +258,18 @@ pub enum Scheme {
     Basic,
 }
 
+impl Scheme {
+    /// The word before the key; empty when it stands alone.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "",
+            Self::Bearer => "Bearer",
+            Self::Token => "Token",
+            Self::Basic => "Basic",
+        }
+    }
+}
+
 /// The request that judges a key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -156,7 +277,7 @@ pub(crate) struct ProbeEntry {
     /// `GET` when absent.
     #[serde(default)]
     pub(crate) method: Method,
-    /// Path and query after the base URL.
+    /// Path and query after the base URL; `{name}` stands for a companion.
     pub(crate) path: String,
     /// A fixed body; never anything of the key (SECURITY H5).
     pub(crate) body: Option<String>,
@@ -165,7 +286,7 @@ pub(crate) struct ProbeEntry {
     /// How it stands there.
     #[serde(default)]
     pub(crate) scheme: Scheme,
-    /// The user of `basic`.
+    /// The user of `basic`; `{name}` stands for a companion.
     #[serde(default)]
     pub(crate) username: String,
     /// Fixed headers.
@@ -189,6 +310,8 @@ pub(crate) struct SuccessEntry {
     pub(crate) meaning: Option<String>,
     /// What to do, for people.
     pub(crate) advice: Option<String>,
+    /// Which of the file's `sources` it comes from.
+    pub(crate) source: Option<String>,
 }
 
 /// The provider's own codes: a closed set, so that nothing else of an answer is ever kept.
@@ -227,12 +350,17 @@ pub(crate) struct AnswerEntry {
     /// What the answer has to show besides; the status alone when absent.
     pub(crate) when: Option<Condition>,
     /// What it means.
-    pub(crate) outcome: Judgement,
+    #[schemars(schema_with = "judgements")]
+    pub(crate) outcome: Outcome,
     /// The same for people.
     pub(crate) meaning: Option<String>,
     /// What to do, for people.
     pub(crate) advice: Option<String>,
-    /// Texts, the first of which that the body contains stands for `{mentioned}`.
+    /// The row counts for keys of these shapes only.
+    #[serde(default)]
+    pub(crate) only: Vec<String>,
+    /// Texts, the first of which that the body contains stands for `{mentioned}`; the hosts of the
+    /// `regions` when there are none.
     #[serde(default)]
     pub(crate) mentions: Vec<String>,
     /// Stands for `{mentioned}` when the body contains none of them.
@@ -241,10 +369,11 @@ pub(crate) struct AnswerEntry {
     /// The row also judges a key by a body that is no JSON.
     #[serde(default)]
     pub(crate) any_body: bool,
-    /// Where this row comes from, when not from the file's sources.
-    #[expect(dead_code, reason = "for the reader of the file")]
+    /// Which of the file's `sources` it comes from.
     pub(crate) source: Option<String>,
     /// How well this row is supported, when not like the file.
+    #[schemars(schema_with = "confidences")]
+    #[serde(default)]
     pub(crate) confidence: Option<Confidence>,
 }
 
@@ -275,51 +404,6 @@ impl Status {
         match self {
             Self::Exact(exact) => *exact == status,
             Self::Class(_) => self.class() == Some(status / 100),
-        }
-    }
-}
-
-/// What an answer can mean. The other outcomes are made without an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Judgement {
-    Alive,
-    AliveRestricted,
-    AliveNoQuota,
-    AliveRateLimited,
-    Dead,
-    AccountDisabled,
-    Missing,
-    WrongOrg,
-    WrongProject,
-    WrongRegion,
-    WrongEndpoint,
-    BlockedIp,
-    BlockedRegion,
-    Blocked,
-    UnknownRetry,
-    Unknown,
-}
-
-impl Judgement {
-    pub(crate) const fn outcome(self) -> Outcome {
-        match self {
-            Self::Alive => Outcome::Alive,
-            Self::AliveRestricted => Outcome::AliveRestricted,
-            Self::AliveNoQuota => Outcome::AliveNoQuota,
-            Self::AliveRateLimited => Outcome::AliveRateLimited,
-            Self::Dead => Outcome::Dead,
-            Self::AccountDisabled => Outcome::AccountDisabled,
-            Self::Missing => Outcome::Missing,
-            Self::WrongOrg => Outcome::WrongOrg,
-            Self::WrongProject => Outcome::WrongProject,
-            Self::WrongRegion => Outcome::WrongRegion,
-            Self::WrongEndpoint => Outcome::WrongEndpoint,
-            Self::BlockedIp => Outcome::BlockedIp,
-            Self::BlockedRegion => Outcome::BlockedRegion,
-            Self::Blocked => Outcome::Blocked,
-            Self::UnknownRetry => Outcome::UnknownRetry,
-            Self::Unknown => Outcome::Unknown,
         }
     }
 }

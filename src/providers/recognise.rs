@@ -15,7 +15,8 @@ const LEAST_TELLING_PREFIX: usize = 4;
 impl Catalogue {
     /// The format of the value, when it is one of a provider's. A format that others share counts
     /// only for the provider that is `assigned` to the credential. Of several the one with the
-    /// longest public prefix is it; then the assigned provider's, then the first.
+    /// longest public prefix is it; then one that nobody shares, then the assigned provider's, then
+    /// the first.
     pub fn recognise(&self, secret: &SecretValue, assigned: Option<&str>) -> Option<Recognition> {
         self.recognised(secret.expose(), assigned).map(|(provider, shape)| Recognition {
             provider: provider.id().to_owned(),
@@ -131,11 +132,15 @@ impl Catalogue {
                 if !counts(shape, provider, assigned) {
                     continue;
                 }
-                let better = best.is_none_or(|(known, other)| {
-                    let (new, old) = (shape.entry.prefix.len(), other.entry.prefix.len());
-                    let closer = is_assigned(provider, assigned) && !is_assigned(known, assigned);
-                    new > old || (new == old && closer)
-                });
+                let rank = |provider: &Provider, shape: &Shape| {
+                    (
+                        shape.entry.prefix.len(),
+                        !shape.entry.assigned_only,
+                        is_assigned(provider, assigned),
+                    )
+                };
+                let better =
+                    best.is_none_or(|(known, other)| rank(provider, shape) > rank(known, other));
                 if better && shape.fits(value) {
                     best = Some((provider, shape));
                 }
@@ -235,6 +240,9 @@ mod tests {
     #[case::hex_elsewhere("0a".repeat(16), Some("openai"), None)]
     #[case::hex_at_azure("0a".repeat(16), Some("azure-openai"), Some("azure-openai/hex"))]
     #[case::gateway_key("sk-1234".to_owned(), Some("litellm-proxy"), Some("litellm-proxy/key"))]
+    #[case::others_in_a_shared_form(legacy(), Some("stability"), Some("openai/legacy"))]
+    #[case::shared_form(format!("sk-{}", "Ab1".repeat(16)), Some("stability"), Some("stability/api"))]
+    #[case::shared_form_elsewhere(format!("sk-{}", "Ab1".repeat(16)), Some("openai"), None)]
     #[case::gateway_key_elsewhere("sk-1234".to_owned(), Some("openai"), None)]
     #[case::password("Apps1Kind5Body9".to_owned(), Some("openai"), None)]
     #[case::newline(format!("{}\n", project()), None, None)]

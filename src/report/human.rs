@@ -86,6 +86,10 @@ fn write_rows(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io::Re
         if row.verdict != Verdict::Current {
             writeln!(out, "      {}", paint.dim(&row.reason))?;
         }
+        if let Some(doubt) = row.probe.doubt() {
+            let text = format!("{doubt} in what {} means here: it rests on one source", line[5]);
+            writeln!(out, "      {}", paint.dim(&text))?;
+        }
     }
     if !snapshot.rows.is_empty() {
         writeln!(out)?;

@@ -154,8 +154,9 @@ struct OccurrenceReport<'a> {
     variable: &'a str,
     /// Null for what stands in no file, such as this shell.
     location: Option<LocationReport<'a>>,
-    /// file, compose_environment, compose_env_file, compose_dotenv, shell_environment, ci_scope or
-    /// launch_environment.
+    /// file, compose_environment, compose_env_file, compose_dotenv, compose_mount,
+    /// shell_environment, ci_scope, ci_reference, launch_environment, unit_environment or
+    /// unit_environment_file.
     origin: &'static str,
     /// It decides what the consumer sees.
     wins: bool,
@@ -288,6 +289,11 @@ struct ProbeReport<'a> {
     retry_at: Option<Timestamp>,
     /// Models of the credential that the key cannot see.
     missing_models: &'a [String],
+    /// How well it is known what the answer means: high, medium or low; null without an answer.
+    confidence: Option<&'static str>,
+    /// Whether the key that the answer repeats, masked, fits: this_key or another_key; null where it
+    /// repeats none.
+    received: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -388,6 +394,8 @@ impl<'a> RowReport<'a> {
                 checked_at: probe.checked_at,
                 retry_at: probe.retry_at,
                 missing_models: &probe.missing_models,
+                confidence: probe.confidence.map(|confidence| confidence.name()),
+                received: probe.received.map(|received| received.name()),
             },
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.as_deref(),
@@ -423,6 +431,7 @@ impl<'a> OccurrenceReport<'a> {
                 Origin::ComposeEnvironment => "compose_environment",
                 Origin::ComposeEnvFile => "compose_env_file",
                 Origin::ComposeDotenv => "compose_dotenv",
+                Origin::ComposeMount(_) => "compose_mount",
                 Origin::ShellEnvironment => "shell_environment",
                 Origin::CiScope(_) => "ci_scope",
                 Origin::CiReference(_) => "ci_reference",

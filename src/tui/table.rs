@@ -246,7 +246,8 @@ pub fn http(row: &Row) -> String {
             ProbeReason::NoValue
             | ProbeReason::Offline
             | ProbeReason::NoProvider
-            | ProbeReason::NoEndpoint,
+            | ProbeReason::NoEndpoint
+            | ProbeReason::NoProbe,
         ) => "-",
         Some(ProbeReason::Pending) => "…",
         Some(ProbeReason::Waiting) => "wait",
@@ -256,6 +257,7 @@ pub fn http(row: &Row) -> String {
             | ProbeReason::OtherProvidersKey
             | ProbeReason::OtherEndpoint
             | ProbeReason::Untrusted
+            | ProbeReason::NoCompanion
             | ProbeReason::StoppedAfterRefusals,
         ) => "unsent",
         Some(ProbeReason::Dns) => "dns",

@@ -35,6 +35,8 @@ const FILES: &[(&str, &str)] = &[
     ("shell-file", "source {}; export {}; unset {}\nOPENAI_API_KEY=$(cat {})\n"),
     ("shell-file", "case {} in {}) export OPENAI_API_KEY={};;\n"),
     ("shell-file", "cat <<{}\nOPENAI_API_KEY={}\n"),
+    ("shell-file", "set -gx OPENAI_API_KEY '{}\n"),
+    ("shell-file", "set -gx OPENAI_API_KEY={}\nsource {}; set -e {}\n"),
     ("compose", "services: {}\n"),
     ("compose", "services:\n  api: {}\n"),
     ("compose", "services:\n  api:\n    image: x\n    environment: {}\n"),
@@ -66,6 +68,29 @@ const FILES: &[(&str, &str)] = &[
     ("compose", "{}: 1\n"),
     ("compose", "{}\n"),
     ("compose", "include: [{j}\n"),
+    ("compose", "services:\n  api:\n    image: x\n    secrets: [{}]\n"),
+    (
+        "compose",
+        "services:\n  api:\n    image: x\n    secrets: [openai_api_key]\nsecrets:\n  openai_api_key:\n    file: {}\n",
+    ),
+    (
+        "compose",
+        "services:\n  api:\n    image: x\n    secrets: [openai_api_key]\nsecrets:\n  openai_api_key:\n    environment: {}\n",
+    ),
+    (
+        "compose",
+        "services:\n  api:\n    image: x\n    configs: [{source: openai_api_key, target: {}}]\nconfigs:\n  openai_api_key:\n    content: \"{}${NO:?{}}\"\n",
+    ),
+    ("ci", "include: [{j}, {local: {j}}]\nvariables:\n  OPENAI_API_KEY: [{}]\n"),
+    ("ci", "version: 2.1\njobs:\n  b:\n    machine: x\n    environment: [{j}]\n"),
+    (
+        "ci",
+        "version: 2.1\njobs:\n  b:\n    machine: x\n    environment: {OPENAI_API_KEY: [{}]}\nworkflows: {w: {jobs: [b: {context: {}}]}}\n",
+    ),
+    (
+        "ci",
+        "variables:\n- group: {}\n- name: OPENAI_API_KEY\n  value: [{}]\nsteps:\n- script: {}\n",
+    ),
     ("ci", "{}"),
     ("ci", "{j}"),
     ("ci", "[{j}]"),
@@ -101,7 +126,7 @@ fn broken_files_are_told_by_place_alone() {
     for (kind, template) in FILES {
         let readers: &[&str] = match *kind {
             "dotenv" => &["python-dotenv", "node-dotenv", "compose", "docker-run", "sh"],
-            "shell-file" => &["bash", "zsh", "environment"],
+            "shell-file" => &["bash", "zsh", "fish", "environment.d", "environment"],
             "ci" => &["gitlab", "github", ""],
             _ => &[""],
         };

@@ -216,9 +216,9 @@ impl Scene {
         self.shell = variables(&here);
         self.whole(&here);
         self.layer("my shell", "kind = \"shell\"");
-        for shell in ["bash", "zsh", "sh", "environment"] {
+        for shell in ["bash", "zsh", "sh", "fish", "environment.d", "environment"] {
             let keys = keys(gate, shell);
-            let export = if shell == "environment" { "" } else { "export " };
+            let export = if shell.starts_with("environment") { "" } else { "export " };
             let text = lines(&keys, |name, key| format!("{export}{name}='{}'\n", key.text()));
             self.world.write(format!("rc-{shell}"), text);
             self.layer(
@@ -432,6 +432,7 @@ fn facts((id, provider, variable, _): &(&str, Option<&str>, &str, Format)) -> Cr
         organisation_variables: texts(&["OPENAI_ORG_ID"]),
         project_variables: texts(&["OPENAI_PROJECT_ID"]),
         base_url_variables: texts(&["OPENAI_BASE_URL"]),
+        companions: Vec::new(),
         models: Vec::new(),
         owner: None,
     }

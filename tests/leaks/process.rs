@@ -58,6 +58,7 @@ fn debug_of_what_holds_a_key_shows_nothing() {
             endpoint: Endpoint::parse("https://api.openai.com/v1").expect("an endpoint"),
             organisation: None,
             project: None,
+            companions: std::collections::BTreeMap::new(),
             models: Vec::new(),
             expected: false,
         };

@@ -116,6 +116,8 @@ fn asked(outcome: Outcome, status: u16) -> ProbeResult {
         checked_at: Some(ago(20)),
         retry_at: None,
         missing_models: Vec::new(),
+        confidence: None,
+        received: None,
     }
 }
 

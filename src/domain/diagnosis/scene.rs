@@ -15,7 +15,7 @@ use crate::domain::{
     mask::length_bucket,
     outcome::Outcome,
     place::Place,
-    reading::{Occurrence, Origin},
+    reading::{Occurrence, Origin, Yield},
     snapshot::Row,
     trap::Trap,
     verdict::Verdict,
@@ -196,6 +196,36 @@ pub(super) fn reader_keeps_the_shells(row: &Row) -> bool {
     row.traps.iter().all(|trapped| trapped.trap != Trap::FileShadowsShell)
 }
 
+/// One note for every `.env` row whose variable this shell defines too, where no layer is the shell.
+pub(super) fn of_files_below_this_shell(
+    scene: &Scene<'_>,
+    code: &'static str,
+    explain: impl Fn(&Row, &Key, &str) -> Option<String>,
+) -> Vec<Finding> {
+    if scene.rows().any(|(_, row)| row.kind == LayerKind::Shell) {
+        return Vec::new();
+    }
+    let files = scene.rows().filter(|(_, row)| row.kind == LayerKind::Dotenv);
+    files
+        .filter(|(_, row)| row.key().is_some())
+        .filter_map(|(index, row)| {
+            let Yield::Value(exported) = &shells_own(row)?.yields else { return None };
+            let reader = row.evidence.reader.as_deref().unwrap_or("its reader");
+            Some(Finding {
+                code,
+                severity: Severity::Note,
+                message: explain(row, exported, reader)?,
+                rows: vec![index],
+                restart_helps: None,
+                fixes: vec![Fix::command(
+                    "take it out of this shell before you start the program",
+                    format!("unset {}", variable(row)),
+                )],
+            })
+        })
+        .collect()
+}
+
 /// The value is defined and has no bytes.
 pub(super) fn is_nothing(key: &Key) -> bool {
     key.length_bucket == Some(length_bucket(0))
@@ -208,10 +238,23 @@ pub(super) fn in_brackets(place: Option<&Place>) -> String {
         .map_or_else(String::new, |place| format!(" ({place})"))
 }
 
+/// A pipeline file names what the platform holds, in place of a value.
+fn takes_from_platform(row: &Row) -> bool {
+    row.key().is_none()
+        || row.occurrences.iter().any(|occurrence| {
+            occurrence.wins && matches!(occurrence.origin, Origin::CiReference(_))
+        })
+}
+
 /// What a person does to give a row the expected value by hand.
 pub(super) fn edit(row: &Row) -> Fix {
     let variable = variable(row);
     match (row.kind, edit_place(row)) {
+        (LayerKind::Ci, Some(place)) if !row.evidence.exported && !takes_from_platform(row) => {
+            Fix::text(format!(
+                "take the key out of {place}, and refer to a secret of the platform instead"
+            ))
+        }
         (LayerKind::Ci, _) => Fix::text(format!("set `{variable}` again on the CI platform")),
         (LayerKind::Export, _) => {
             Fix::text(format!("set `{variable}` again where the export comes from, then export it"))

@@ -2,9 +2,11 @@
 
 use super::{
     Finding, Fix, Scene, Severity,
-    scene::{edit_place, is_nothing, name, reader_keeps_the_shells, shells_own, variable},
+    scene::{
+        edit_place, is_nothing, name, of_files_below_this_shell, reader_keeps_the_shells, variable,
+    },
 };
-use crate::domain::{layer::LayerKind, reading::Yield};
+use crate::domain::layer::LayerKind;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = of_shell_rows(scene);
@@ -12,38 +14,20 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A file that nothing in its environment compares with this shell: no layer is the shell.
-fn of_files(scene: &Scene<'_>) -> impl Iterator<Item = Finding> {
-    let shell_is_a_layer = scene.rows().any(|(_, row)| row.kind == LayerKind::Shell);
-    scene
-        .rows()
-        .filter(move |(_, row)| !shell_is_a_layer && row.kind == LayerKind::Dotenv)
-        .filter_map(|(index, row)| {
-            let held = row.key()?;
-            let Yield::Value(exported) = &shells_own(row)?.yields else { return None };
-            if exported.fingerprint == held.fingerprint || is_nothing(exported) {
-                return None;
-            }
-            let variable = variable(row);
-            let reader = row.evidence.reader.as_deref().unwrap_or("its reader");
-            Some(Finding {
-                code: "SK101",
-                severity: Severity::Note,
-                message: format!(
-                    "This shell exports `{variable}` with another key ({}) than {}; {reader} \
-                     leaves an exported variable as it is, so a program started from here would \
-                     ignore the file.",
-                    exported.mask,
-                    name(row)
-                ),
-                rows: vec![index],
-                restart_helps: None,
-                fixes: vec![Fix::command(
-                    "take it out of this shell before you start the program",
-                    format!("unset {variable}"),
-                )],
-            })
+/// A file that nothing in its environment compares with this shell.
+fn of_files(scene: &Scene<'_>) -> Vec<Finding> {
+    of_files_below_this_shell(scene, "SK101", |row, exported, reader| {
+        let differs = row.key().is_some_and(|held| held.fingerprint != exported.fingerprint);
+        (differs && !is_nothing(exported)).then(|| {
+            format!(
+                "This shell exports `{}` with another key ({}) than {}; {reader} leaves an \
+                 exported variable as it is, so a program started from here would ignore the file.",
+                variable(row),
+                exported.told(),
+                name(row)
+            )
         })
+    })
 }
 
 fn of_shell_rows(scene: &Scene<'_>) -> Vec<Finding> {
@@ -77,7 +61,7 @@ fn of_shell_rows(scene: &Scene<'_>) -> Vec<Finding> {
                 message: format!(
                     "This shell exports `{variable}` with another key ({}) than {}; dotenv \
                      loaders leave an exported variable as it is, so the file is ignored.",
-                    held.mask,
+                    held.told(),
                     name(file)
                 ),
                 rows: vec![index],

@@ -2,12 +2,9 @@
 
 use super::{
     Finding, Fix, Scene, Severity,
-    scene::{is_nothing, name, reader_keeps_the_shells, shells_own, variable},
+    scene::{is_nothing, name, of_files_below_this_shell, reader_keeps_the_shells, variable},
 };
-use crate::domain::{
-    layer::LayerKind,
-    reading::{State, Yield},
-};
+use crate::domain::{layer::LayerKind, reading::State};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     let mut findings = of_shell_rows(scene);
@@ -15,37 +12,18 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings
 }
 
-/// A file that nothing in its environment compares with this shell: no layer is the shell.
-fn of_files(scene: &Scene<'_>) -> impl Iterator<Item = Finding> {
-    let shell_is_a_layer = scene.rows().any(|(_, row)| row.kind == LayerKind::Shell);
-    scene
-        .rows()
-        .filter(move |(_, row)| {
-            !shell_is_a_layer && row.kind == LayerKind::Dotenv && row.key().is_some()
+/// A file that nothing in its environment compares with this shell.
+fn of_files(scene: &Scene<'_>) -> Vec<Finding> {
+    of_files_below_this_shell(scene, "SK102", |row, exported, reader| {
+        is_nothing(exported).then(|| {
+            format!(
+                "`{}` is set and empty in this shell; {reader} leaves it so, and a program \
+                 started from here would get nothing from {}.",
+                variable(row),
+                name(row)
+            )
         })
-        .filter_map(|(index, row)| {
-            let Yield::Value(exported) = &shells_own(row)?.yields else { return None };
-            if !is_nothing(exported) {
-                return None;
-            }
-            let variable = variable(row);
-            let reader = row.evidence.reader.as_deref().unwrap_or("its reader");
-            Some(Finding {
-                code: "SK102",
-                severity: Severity::Note,
-                message: format!(
-                    "`{variable}` is set and empty in this shell; {reader} leaves it so, and a \
-                     program started from here would get nothing from {}.",
-                    name(row)
-                ),
-                rows: vec![index],
-                restart_helps: None,
-                fixes: vec![Fix::command(
-                    "take it out of this shell before you start the program",
-                    format!("unset {variable}"),
-                )],
-            })
-        })
+    })
 }
 
 fn of_shell_rows(scene: &Scene<'_>) -> Vec<Finding> {

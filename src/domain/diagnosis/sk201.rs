@@ -55,7 +55,7 @@ fn message(scene: &Scene<'_>, row: &Row, count: usize) -> String {
         (None, ..) => "an environment is fixed at start".to_owned(),
     };
     match row.key() {
-        Some(key) => format!("{who} {started} with the key {}; {tail}.", key.mask),
+        Some(key) => format!("{who} {started} with the key {}; {tail}.", key.told()),
         None => format!("{who} {started}; {tail}."),
     }
 }

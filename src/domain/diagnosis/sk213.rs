@@ -18,7 +18,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         .filter(|(_, row)| row.expected.is_some() && !takes_a_stale_value(scene, row))
         .map(|(index, row)| {
             let held = match row.key() {
-                Some(key) => format!("has the key {}", key.mask),
+                Some(key) => format!("has the key {}", key.told()),
                 None => "was last updated before its source changed".to_owned(),
             };
             let certainty = match row.certainty {

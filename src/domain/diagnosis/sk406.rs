@@ -7,7 +7,7 @@ use super::{
 use crate::domain::outcome::Outcome;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    by_outcome(
+    let mut findings = by_outcome(
         scene,
         "SK406",
         Severity::Warning,
@@ -30,5 +30,8 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
                 ),
             )
         },
-    )
+    );
+    // Of a key that was replaced on the way SK412 says more.
+    findings.retain(|finding| scene.rows[finding.rows[0]].probe.received.is_none());
+    findings
 }

@@ -28,7 +28,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
                 severity: Severity::Warning,
                 message: format!(
                     "The key {} serves {} environments: {}.",
-                    key.mask,
+                    key.told(),
                     environments.len(),
                     environments.join(", ")
                 ),

@@ -158,6 +158,7 @@ impl World {
                 organisation_variables: vec!["OPENAI_ORG_ID".into()],
                 project_variables: vec!["OPENAI_PROJECT_ID".into()],
                 base_url_variables: vec!["OPENAI_BASE_URL".into()],
+                companions: Vec::new(),
                 models: Vec::new(),
                 owner: None,
             }],

@@ -25,7 +25,7 @@ use crate::{
         plan::{plan, unasked},
     },
     inventory::Expect,
-    probe::{proxy_for, roots_from_environment},
+    probe::{Endpoint, proxy_for, roots_from_environment},
 };
 
 impl Flow {
@@ -38,9 +38,14 @@ impl Flow {
     pub(in crate::engine) fn snapshot(&mut self) -> Arc<Snapshot> {
         self.settle();
         let now = Timestamp::now();
-        let readings: Vec<Reading<Key>> = self.shown_readings();
+        let mut readings: Vec<Reading<Key>> = self.shown_readings();
         let probes: Vec<ProbeResult> =
             readings.iter().map(|reading| self.probe_of(reading)).collect();
+        for reading in &mut readings {
+            // Their form may be that of a key, so no picture has them.
+            reading.context.companions.clear();
+            self.name_region(reading);
+        }
         let distinct: HashSet<Fingerprint> = readings
             .iter()
             .filter_map(|reading| reading.state.found())
@@ -83,13 +88,24 @@ impl Flow {
             findings: judgement.findings,
             chains: judgement.chains,
             summary,
-            notices: self.notices(),
+            notices: self
+                .notices(&self.answers.keys().map(|asked| asked.endpoint.clone()).collect()),
             tour: self.tour.clone(),
         })
     }
 
+    /// A layer that names a region by its name alone means that region's address.
+    fn name_region(&self, reading: &mut Reading<Key>) {
+        let provider = self.credential(reading).and_then(|it| it.provider.as_deref());
+        let file = provider.and_then(|id| self.setup.catalogue.provider(id));
+        let base = reading.context.base_url.as_deref();
+        if let Some(address) = file.zip(base).and_then(|(file, base)| file.region(base)) {
+            reading.context.base_url = Some(address.to_owned());
+        }
+    }
+
     /// The readings with colliding fingerprints lengthened.
-    fn shown_readings(&self) -> Vec<Reading<Key>> {
+    pub(super) fn shown_readings(&self) -> Vec<Reading<Key>> {
         let mut readings = Vec::with_capacity(self.readings.values().map(Vec::len).sum());
         readings.extend(self.readings.values().flatten().cloned());
         let keys = readings.iter().filter_map(|reading| reading.state.found());
@@ -110,13 +126,13 @@ impl Flow {
 
     fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
         let Some(credential) = self.credential(reading) else {
-            return unasked(ProbeReason::NoProvider);
+            return unasked(&self.setup, None, ProbeReason::NoProvider);
         };
         match plan(&self.setup, credential, reading) {
-            Err(reason) => unasked(reason),
+            Err(reason) => unasked(&self.setup, Some(credential), reason),
             Ok(identity) => match self.answers.get(&identity) {
                 Some(answer) => for_models(answer.result.clone(), credential),
-                None => unasked(ProbeReason::Pending),
+                None => unasked(&self.setup, Some(credential), ProbeReason::Pending),
             },
         }
     }
@@ -161,12 +177,10 @@ impl Flow {
     }
 
     /// What a person should know of this run.
-    fn notices(&self) -> Vec<String> {
+    pub(super) fn notices(&self, endpoints: &BTreeSet<Endpoint>) -> Vec<String> {
         if self.setup.offline {
             return Vec::new();
         }
-        let endpoints: BTreeSet<_> =
-            self.answers.keys().map(|identity| identity.endpoint.clone()).collect();
         let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
         let proxies =
             proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));

@@ -85,7 +85,7 @@ fn row(group: &Node) -> Result<Row, Refusal> {
 }
 
 /// As scripts see it: upper case, dots and blanks as underscores.
-fn environment_name(name: &str) -> String {
+pub(super) fn environment_name(name: &str) -> String {
     name.to_uppercase().replace(['.', ' '], "_")
 }
 

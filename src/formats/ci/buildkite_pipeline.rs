@@ -71,12 +71,13 @@ fn read_steps(
         }
         let word = |key: &str| step.get(key).and_then(Node::name).filter(|word| !word.is_empty());
         let name = ["key", "id", "identifier", "label", "name"].into_iter().find_map(word);
-        let name = name.map_or_else(|| format!("step {}", rows.len() + 1), str::to_owned);
-        let mut draft = Draft::named(name.as_str());
+        let numbered = || format!("step {}", rows.len() + 1);
+        let mut draft = Draft::named(name.map_or_else(numbered, str::to_owned));
+        let scope = name.map_or_else(numbered, |name| format!("step {name}"));
         within_budget((rows.len() + 1) * whole.entries.len(), step.position)?;
         draft.entries.clone_from(&whole.entries);
         draft.problems.clone_from(&whole.problems);
-        given(step, STEP, &format!("step {name}"), &mut draft)?;
+        given(step, STEP, &scope, &mut draft)?;
         rows.push(draft.finish(Unknown::Empty));
     }
     Ok(())
@@ -115,9 +116,9 @@ fn given(node: &Node, level: usize, scope: &str, draft: &mut Draft) -> Result<()
 
 fn add(name: &str, value: &SecretValue, node: &Node, level: usize, scope: &str, draft: &mut Draft) {
     let entry = match interpolated(value.expose()) {
-        Ok(value) => {
-            let yields = Yield::Value(SecretValue::new(value));
-            Entry::new(name, node.position, yields, level, scope)
+        Ok(interpolated) => {
+            let yields = Yield::Value(SecretValue::new(interpolated));
+            Entry::new(name, node.position, yields, level, scope).written(node, value)
         }
         Err(other) => {
             // The upload knows what the pipeline's own `env` has defined so far.

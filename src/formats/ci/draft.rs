@@ -7,14 +7,16 @@ use jiff::Timestamp;
 use super::{
     Row,
     expand::{Expander, Unknown},
+    typing,
 };
 use crate::{
     domain::{
         place::{Place, Position},
         reading::{Occurrence, Origin, Problem, Yield},
         secret::SecretValue,
+        trap::{Trap, Trapped},
     },
-    formats::{Contents, Refusal},
+    formats::{Contents, Refusal, yaml::Node},
 };
 
 /// Most variables that all jobs of a file are given: each job has those of the pipeline again.
@@ -39,6 +41,8 @@ pub(super) struct Entry {
     pub(super) updated_at: Option<Timestamp>,
     /// `$NAME` in the value is replaced by the platform.
     pub(super) expands: bool,
+    /// What the way in which it is written does to it.
+    pub(super) traps: Vec<Trap>,
 }
 
 impl Entry {
@@ -58,12 +62,18 @@ impl Entry {
             rank: Some((level, 0)),
             updated_at: None,
             expands: false,
+            traps: Vec::new(),
         }
     }
 
     /// It stands for what the platform calls `name`.
     pub(super) fn referring(self, name: impl Into<String>) -> Self {
         Self { origin: Origin::CiReference(name.into()), ..self }
+    }
+
+    /// Its value is what the platform makes of this scalar.
+    pub(super) fn written(self, node: &Node, value: &SecretValue) -> Self {
+        Self { traps: typing::traps(node, value), ..self }
     }
 
     pub(super) fn updated(self, updated_at: Option<Timestamp>) -> Self {
@@ -117,6 +127,7 @@ impl Draft {
         let mut expander = Expander::new(&self.entries, &winners, unknown);
         let mut updated_at = BTreeMap::new();
         let mut occurrences = Vec::with_capacity(self.entries.len());
+        let mut traps = Vec::new();
         for (index, entry) in self.entries.iter().enumerate() {
             let mut occurrence =
                 Occurrence::new(entry.variable.as_str(), entry.position, entry.yields.clone());
@@ -128,9 +139,17 @@ impl Draft {
                     occurrence.yields = expander.value(entry);
                 }
             }
+            // Defined for a scope that this consumer is not in.
+            let out_of_scope = entry.rank.is_none().then_some(Trap::ScopeMismatch);
+            let own = entry.traps.iter().copied().filter(|_| occurrence.wins);
+            traps.extend(own.chain(out_of_scope).map(|trap| {
+                let trapped = Trapped { trap, place: Place::at(entry.position) };
+                (Some(entry.variable.clone()), trapped)
+            }));
             occurrences.push(occurrence);
         }
-        let contents = Contents { occurrences, problems: self.problems, ..Contents::default() };
+        let problems = self.problems;
+        let contents = Contents { occurrences, problems, traps, ..Contents::default() };
         Row { name: self.name, contents, updated_at, elsewhere: self.elsewhere }
     }
 }

@@ -85,12 +85,13 @@ fn job(
         let Some(env) = step.get("env") else { continue };
         let word = |key: &str| step.get(key).and_then(Node::name).filter(|word| !word.is_empty());
         let step = word("id").or_else(|| word("name")).map(str::to_owned);
-        let step = step.unwrap_or_else(|| format!("step {}", index + 1));
-        let mut draft = Draft::named(format!("{name}/{step}"));
+        let numbered = || format!("step {}", index + 1);
+        let mut draft = Draft::named(format!("{name}/{}", step.clone().unwrap_or_else(numbered)));
         *given += of_job.len();
         within_budget(*given, env.position)?;
         draft.entries.clone_from(&of_job);
-        add(env, STEP, &format!("step {step}"), &mut draft)?;
+        let scope = step.map_or_else(numbered, |step| format!("step {step}"));
+        add(env, STEP, &scope, &mut draft)?;
         rows.push(draft.finish(Unknown::Empty));
     }
     Ok(())
@@ -129,7 +130,7 @@ fn entry(
     let entry = |yields| Entry::new(name, node.position, yields, level, scope);
     let Some(text) = std::str::from_utf8(value.expose()).ok().filter(|text| text.contains("${{"))
     else {
-        return Ok(entry(Yield::Value(value)));
+        return Ok(entry(Yield::Value(value.clone())).written(node, &value));
     };
     let opaque = || entry(Yield::Opaque(OpaqueReason::Reference));
     Ok(match whole_expression(text) {

@@ -22,8 +22,10 @@ use crate::{
 };
 
 const NO_KEY: &str = "a GitLab variable without a `key`";
-const PROTECTED: &str = "only on protected branches and tags; a job elsewhere does not see it";
-const UNSCOPED: &str =
+/// The trap `scope-mismatch`.
+pub const PROTECTED: &str = "only on protected branches and tags; a job elsewhere does not see it";
+/// The same.
+pub const UNSCOPED: &str =
     "set only for an environment scope; a job without that environment does not see it";
 const FIRST_PAGE: &str = "exactly as many variables as one page of the API holds; ask for \
     `per_page=100` and for the next page, or one that stands there is missing here";

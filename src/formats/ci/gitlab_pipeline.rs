@@ -18,10 +18,14 @@ use crate::{
     formats::{Refusal, yaml::Node},
 };
 
-const LOSES: &str =
+/// The trap `wrong-precedence-belief`.
+pub const LOSES: &str =
     "a variable of the project, its groups or the instance with this name wins over this one";
 const NO_VARIABLE: &str = "GitLab refuses a variable that is a switch, a fraction, a date, a list \
     or nothing; put quotes around it";
+const LOCAL: &str =
+    "this included file is not read: it does not stand there, or only some pipelines include it";
+const REMOTE: &str = "this included file is elsewhere; its variables and jobs are not known here";
 const NO_MAP: &str = "`variables` is a map of names and values";
 
 /// Names at the top that are no jobs.
@@ -52,6 +56,8 @@ pub(super) fn fits(root: &Node) -> bool {
     let is_job = |node: &Node| {
         ["script", "trigger", "extends", "stage", "run"].iter().any(|key| node.get(key).is_some())
     };
+    let maps = root.get("services").is_some_and(|node| node.pairs().is_some());
+    let includes = root.get("include").is_some() && !maps;
     let variables = root.get("variables").is_some_and(|node| node.pairs().is_some());
     root.get("jobs").is_none()
         && root.get("steps").is_none()
@@ -60,6 +66,7 @@ pub(super) fn fits(root: &Node) -> bool {
             let is_top = |key: &Node| key.name().is_some_and(|name| top.contains(&name));
             pairs.iter().any(|pair| is_job(&pair.value) || (variables && is_top(&pair.key)))
                 || (variables && pairs.len() == 1)
+                || includes
         })
 }
 
@@ -79,6 +86,7 @@ pub(super) fn read(root: &Node) -> Result<Vec<Row>, Refusal> {
     if rows.is_empty() {
         let mut draft = Draft::default();
         file.pipeline(&mut draft, |_| true)?;
+        file.includes(&mut draft);
         rows.push(finish(draft));
     }
     Ok(rows)
@@ -125,7 +133,18 @@ impl<'a> File<'a> {
         }
         let rules = chain.iter().rev().find_map(|job| job.get("rules"));
         self.rules(rules, RULE, &format!("a rule of job {name}"), &mut draft)?;
+        self.includes(&mut draft);
         Ok(finish(draft))
+    }
+
+    /// Included files stand below this one.
+    fn includes(&self, draft: &mut Draft) {
+        let Some(include) = self.root.get("include") else { return };
+        for item in include.items().unwrap_or(std::slice::from_ref(include)) {
+            let is_local = item.name().is_some_and(|path| !path.contains("://"))
+                || item.get("local").is_some();
+            draft.problem(item.position, if is_local { LOCAL } else { REMOTE });
+        }
     }
 
     /// What the whole pipeline defines and `inherits` lets through.
@@ -245,7 +264,8 @@ fn variable(name: &str, node: &Node, level: usize, scope: &str) -> Result<Entry,
         Given::Nothing if described => SecretValue::new(""),
         Given::Nothing | Given::Refused => return Err(refuse(value.position, NO_VARIABLE)),
     };
-    let mut entry = Entry::new(name, value.position, Yield::Value(text), level, scope);
+    let mut entry = Entry::new(name, value.position, Yield::Value(text.clone()), level, scope)
+        .written(value, &text);
     entry.expands = expands;
     Ok(entry)
 }

@@ -19,6 +19,9 @@ use crate::{
 
 const OPEN: &str = "this element does not end, or another one ends in its place";
 
+const SPELLED: &str = "a credential's id, spelled as a variable here: which variable holds it is \
+    said by the pipeline that binds it";
+
 /// Most elements inside each other.
 const MOST_DEPTH: usize = 100;
 const TOO_DEEP: &str = "this file is nested more than 100 levels deep";
@@ -83,7 +86,12 @@ pub(super) fn read(text: &str, lines: &Lines) -> Result<Vec<Row>, Refusal> {
                 let place = start + (secret.len() - secret.trim_start().len());
                 let yields = yields(secret.trim());
                 let variable = environment_name(id);
-                draft.add(Entry::new(&variable, lines.position(place), yields, 0, "Jenkins"));
+                let position = lines.position(place);
+                if variable != id {
+                    draft.problem(position, SPELLED);
+                }
+                let entry = Entry::new(&variable, position, yields, 0, "Jenkins");
+                draft.add(entry.referring(format!("credential {id}")));
             }
             continue;
         }

@@ -2,7 +2,7 @@
 //! own, and `012` is another text for each.
 
 use crate::{
-    domain::secret::SecretValue,
+    domain::{secret::SecretValue, trap::Trap},
     formats::yaml::{
         Node, Style, Value,
         scalar::{Typed, go_float, type_of},
@@ -33,6 +33,15 @@ fn scalar(node: &Node, plain: impl Fn(&str) -> Option<Given>) -> Given {
         _ => None,
     };
     retyped.unwrap_or_else(|| Given::Value(SecretValue::clone(&scalar.text)))
+}
+
+/// What a scalar's way of writing does to the value that comes of it.
+pub(super) fn traps(node: &Node, value: &SecretValue) -> Vec<Trap> {
+    let Value::Scalar(scalar) = &node.value else { return Vec::new() };
+    let retyped = scalar.style == Style::Plain && scalar.text.expose() != value.expose();
+    let broken = scalar.style == Style::Block && value.expose().ends_with(b"\n");
+    let found = [(retyped, Trap::YamlRetyped), (broken, Trap::YamlBlockNewline)];
+    found.into_iter().filter_map(|(is_so, trap)| is_so.then_some(trap)).collect()
 }
 
 /// Psych, as GitLab uses it: octal and grouped numbers are retyped, and switches, fractions and

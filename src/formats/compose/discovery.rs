@@ -1,12 +1,15 @@
 //! Which files Compose reads.
 
 use super::{
-    Failure, Request, as_text,
+    Failure, OVERRIDE_IGNORED, Request, as_text,
     load::Reader,
     path::{folder_of, join},
     variables::Variables,
 };
-use crate::{domain::secret::SecretValue, formats::Environment};
+use crate::{
+    domain::{inert::inert, place::Place, reading::Problem, secret::SecretValue},
+    formats::Environment,
+};
 
 const FILES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
@@ -72,6 +75,8 @@ pub(super) fn discover(
     }
     if files.is_empty() {
         files = discovered(reader, &request.folder);
+    } else {
+        tell_ignored(reader, &files);
     }
     let folder = match files.first() {
         Some(first) => folder_of(first).to_owned(),
@@ -122,6 +127,18 @@ fn named_files(variables: &Variables, folder: &str) -> Vec<String> {
     let separator = text("COMPOSE_PATH_SEPARATOR").unwrap_or(":");
     let named = text("COMPOSE_FILE").unwrap_or_default();
     split(named, separator).map(|path| join(folder, path)).collect()
+}
+
+/// Override files beside a file that is named.
+fn tell_ignored(reader: &mut Reader<'_>, files: &[String]) {
+    let Some(folder) = files.first().map(|file| folder_of(file).to_owned()) else { return };
+    for path in OVERRIDES.iter().map(|name| join(&folder, name)) {
+        if !files.contains(&path) && reader.exists(&path) {
+            reader
+                .problems
+                .push(Problem { place: Place::file(inert(&path)), text: OVERRIDE_IGNORED });
+        }
+    }
 }
 
 /// The first name that exists, here or in the nearest folder above, and its override file. Above

@@ -5,6 +5,7 @@ use std::{cell::Cell, collections::BTreeSet};
 use super::{
     Failure, MOST_COPIED, TOO_LARGE, home,
     model::{Block, Entry, EnvFile, Extends, Form, Include, Layer, Reset, Service},
+    mounts::Kind,
     path::{join, join_with_home},
     variables::Variables,
 };
@@ -14,13 +15,14 @@ use crate::{
         place::{Place, Position},
         reading::{Occurrence, Problem},
         secret::SecretValue,
+        trap::Trap,
     },
     formats::{
         Refusal, template,
         yaml::{
             Document, Node, Pair, Style, Value,
             lines::Lines,
-            scalar::{Typed, go_float, type_of},
+            scalar::{Typed, go_float, go_time, type_of},
         },
     },
 };
@@ -34,6 +36,8 @@ const ENVIRONMENT: &str = "`environment:` is a mapping or a list of NAME=value";
 const ITEM: &str = "an item of `environment:` is text, NAME=value or NAME; use `=`, not `:`";
 const VALUE: &str = "a value in `environment:` is text, a number, true, false or nothing";
 const DATE: &str = "Compose reads this value as a date and refuses it; put it in quotes";
+const NEWER_DATE: &str = "a date: newer versions of Compose give its text as go prints it, and 2.40 \
+    and older refuse the file; put it in quotes";
 const TRAILING_SPACE: &str = "a variable's name ends with a space; write NAME=value";
 const ENV_FILE: &str = "`env_file:` is a path, or a list of paths and of mappings with `path`";
 const TOO_MANY_ENV_FILES: &str = "this service names more than 1000 env files";
@@ -90,10 +94,7 @@ impl Extractor<'_> {
         let mut layer = Layer::default();
         collect_resets(root, &mut layer.resets);
         if let Some(services) = find(root, "services") {
-            if services.value.is_null() {
-                return Ok(layer);
-            }
-            if services.value.pairs().is_none() {
+            if services.value.pairs().is_none() && !services.value.is_null() {
                 return Err(self.refuse(services.value.position, SERVICES));
             }
             for pair in live(&services.value) {
@@ -101,6 +102,7 @@ impl Extractor<'_> {
                 layer.services.insert(name.to_owned(), self.service(pair)?);
             }
         }
+        layer.resources = self.resources(root)?;
         if let Some(include) = find(root, "include") {
             layer.includes = self.includes(&include.value)?;
         }
@@ -133,6 +135,7 @@ impl Extractor<'_> {
             place: self.place(pair.key.position),
             environment: None,
             env_files: Vec::new(),
+            mounts: Vec::new(),
             profiles: Vec::new(),
             extends: None,
             runs: BTreeSet::new(),
@@ -144,6 +147,12 @@ impl Extractor<'_> {
                     service.environment = self.environment(&pair.value, &mut service.problems)?;
                 }
                 "env_file" => service.env_files = self.env_files(&pair.value)?,
+                "secrets" => {
+                    service.mounts.extend(self.mounts(Kind::Secret, &pair.value)?);
+                }
+                "configs" => {
+                    service.mounts.extend(self.mounts(Kind::Config, &pair.value)?);
+                }
                 "profiles" => service.profiles = self.profiles(&pair.value)?,
                 "extends" => service.extends = self.extends(&pair.value)?,
                 "image" => _ = service.runs.insert("image"),
@@ -186,12 +195,21 @@ impl Extractor<'_> {
         let variable = pair.key.name().unwrap_or_default().to_owned();
         let mut sources = Vec::new();
         let mut position = node.position;
+        let mut traps = Vec::new();
         let value = match type_of(node) {
             None => return Err(self.refuse(node.position, VALUE)),
-            Some(Typed::Timestamp) => return Err(self.refuse(node.position, DATE)),
+            Some(Typed::Timestamp) => {
+                let time = node.name().and_then(go_time);
+                let time = time.ok_or_else(|| self.refuse(node.position, DATE))?;
+                problems.push(self.problem(node.position, NEWER_DATE));
+                number(time)
+            }
             Some(Typed::Null) => {
+                traps.push(Trap::BareNamePassthrough);
                 if node.text().is_none_or(SecretValue::is_empty) {
                     position = pair.key.position;
+                } else {
+                    traps.push(Trap::YamlRetyped);
                 }
                 None
             }
@@ -201,10 +219,20 @@ impl Extractor<'_> {
             Some(Typed::Text) => {
                 let expansion = self.expand(node)?;
                 sources = self.sources(&expansion, &variable, position, problems)?;
+                traps.extend(of_expansion(&expansion));
+                let is_block = matches!(&node.value, Value::Scalar(s) if s.style == Style::Block);
+                if is_block && expansion.value.expose().ends_with(b"\n") {
+                    traps.push(Trap::YamlBlockNewline);
+                }
                 Some(expansion.value)
             }
         };
-        Ok(Entry { variable, value, place: self.place(position), sources, live: true })
+        let retyped = value.as_ref().is_some_and(|value| {
+            type_of(node) != Some(Typed::Text)
+                && node.text().is_some_and(|written| written.expose() != value.expose())
+        });
+        traps.extend(retyped.then_some(Trap::YamlRetyped));
+        Ok(Entry { variable, value, place: self.place(position), sources, traps, live: true })
     }
 
     fn list_entry(
@@ -232,7 +260,12 @@ impl Extractor<'_> {
         let sources = self.sources(&expansion, &variable, position, problems)?;
         let value = equals.and_then(|at| text.get(at + 1..)).map(SecretValue::new);
         let position = if value.is_some() { position } else { node.position };
-        Ok(Some(Entry { variable, value, place: self.place(position), sources, live: true }))
+        let mut traps = of_expansion(&expansion);
+        if value.is_none() {
+            traps.push(Trap::BareNamePassthrough);
+        }
+        let place = self.place(position);
+        Ok(Some(Entry { variable, value, place, sources, traps, live: true }))
     }
 
     /// Where the value of `NAME=value` stands: behind the first `=` in the file.
@@ -243,7 +276,7 @@ impl Extractor<'_> {
     }
 
     /// Everything that defines a variable in the text, told of the entry it stands in.
-    fn sources(
+    pub(super) fn sources(
         &self,
         expansion: &template::Expansion<()>,
         entry: &str,
@@ -358,7 +391,7 @@ impl Extractor<'_> {
     }
 
     /// A path, from the folder that it counts from.
-    fn path(&self, node: &Node) -> Result<String, Failure> {
+    pub(super) fn path(&self, node: &Node) -> Result<String, Failure> {
         let text = self.word(node)?;
         if text.contains("://") || text.starts_with("git@") {
             return Err(self.refuse(node.position, REMOTE));
@@ -370,7 +403,7 @@ impl Extractor<'_> {
     }
 
     /// A text that is a name or a path, expanded.
-    fn word(&self, node: &Node) -> Result<String, Failure> {
+    pub(super) fn word(&self, node: &Node) -> Result<String, Failure> {
         if node.text().is_none() {
             return Err(self.refuse(node.position, WORD));
         }
@@ -380,7 +413,7 @@ impl Extractor<'_> {
     }
 
     /// A scalar's text with its variables.
-    fn expand(&self, node: &Node) -> Result<template::Expansion<()>, Failure> {
+    pub(super) fn expand(&self, node: &Node) -> Result<template::Expansion<()>, Failure> {
         let text = node.text().map(SecretValue::expose).unwrap_or_default();
         let mut lookup = |name: &str| self.variables.get(name).map(|value| (value, ()));
         let expansion = template::expand(text, &mut lookup).map_err(|fault| {
@@ -403,7 +436,7 @@ impl Extractor<'_> {
         Ok(())
     }
 
-    fn place(&self, position: Position) -> Place {
+    pub(super) fn place(&self, position: Position) -> Place {
         Place::at(position).in_file(inert(self.path))
     }
 
@@ -411,21 +444,27 @@ impl Extractor<'_> {
         Problem { place: self.place(position), text }
     }
 
-    fn refuse(&self, position: Position, reason: &'static str) -> Failure {
+    pub(super) fn refuse(&self, position: Position, reason: &'static str) -> Failure {
         Failure::in_file(self.path, Refusal { position: Some(position), reason })
     }
 }
 
+/// A reference that gives nothing.
+fn of_expansion(expansion: &template::Expansion<()>) -> Vec<Trap> {
+    let is_blank = expansion.lookups.iter().any(|lookup| lookup.blank);
+    is_blank.then_some(Trap::InterpolationEmpty).into_iter().collect()
+}
+
 /// The pairs that `!reset` does not take out of the file itself.
-fn live(node: &Node) -> impl Iterator<Item = &Pair> {
+pub(super) fn live(node: &Node) -> impl Iterator<Item = &Pair> {
     node.pairs().unwrap_or_default().iter().filter(|pair| !is_reset(&pair.value))
 }
 
-fn find<'a>(node: &'a Node, key: &str) -> Option<&'a Pair> {
+pub(super) fn find<'a>(node: &'a Node, key: &str) -> Option<&'a Pair> {
     node.pair(key).filter(|pair| !is_reset(&pair.value))
 }
 
-fn is_reset(node: &Node) -> bool {
+pub(super) fn is_reset(node: &Node) -> bool {
     node.tag.as_deref() == Some("!reset")
 }
 

@@ -12,6 +12,7 @@ use super::{
     extract::Extractor,
     merge,
     model::{Form, Layer, Reset, Service, Services},
+    mounts::Resources,
     path::folder_of,
     variables::Variables,
 };
@@ -42,12 +43,22 @@ pub(super) struct Reader<'a> {
     /// Bytes of values that were copied.
     copied: usize,
     pub(super) problems: Vec<Problem>,
+    /// The secrets and configs of all files, but not of those that are only extended.
+    pub(super) resources: Resources,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(files: &'a mut dyn Files) -> Self {
         let cache = BTreeMap::new();
-        Self { files, cache, absent: BTreeSet::new(), parsed: 0, copied: 0, problems: Vec::new() }
+        Self {
+            files,
+            cache,
+            absent: BTreeSet::new(),
+            parsed: 0,
+            copied: 0,
+            problems: Vec::new(),
+            resources: Resources::new(),
+        }
     }
 
     pub(super) fn exists(&mut self, path: &str) -> bool {
@@ -130,6 +141,7 @@ impl Scope<'_> {
                 let mut own = self.extended(reader, &layer, file)?;
                 merge::reset(&mut services, &layer.resets);
                 self.include(reader, &layer.includes, file, &mut own)?;
+                reader.resources.extend(layer.resources);
                 merge::merge(&mut services, own);
             }
         }

@@ -2,6 +2,17 @@
 
 use super::model::{Block, EnvFile, Form, Reset, Service, Services};
 
+/// What may stand in a list only once.
+pub(super) trait Unique {
+    fn is_same(&self, other: &Self) -> bool;
+}
+
+impl Unique for EnvFile {
+    fn is_same(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
 /// Lays the services of a later file over those of the earlier ones.
 pub(super) fn merge(below: &mut Services, above: Services) {
     for (name, service) in above {
@@ -19,6 +30,10 @@ pub(super) fn merge_service(base: Service, over: Service) -> Service {
     for file in over.env_files {
         append(&mut env_files, file);
     }
+    let mut mounts = base.mounts;
+    for mount in over.mounts {
+        append(&mut mounts, mount);
+    }
     let mut profiles = base.profiles;
     profiles.extend(over.profiles);
     let mut runs = base.runs;
@@ -32,6 +47,7 @@ pub(super) fn merge_service(base: Service, over: Service) -> Service {
             (base, over) => over.or(base),
         },
         env_files,
+        mounts,
         profiles,
         extends: over.extends.or(base.extends),
         runs,
@@ -39,11 +55,11 @@ pub(super) fn merge_service(base: Service, over: Service) -> Service {
     }
 }
 
-/// Compose keeps the place of a file that is named again, and takes what the later one says.
-pub(super) fn append(files: &mut Vec<EnvFile>, file: EnvFile) {
-    match files.iter_mut().find(|known| known.path == file.path) {
-        Some(known) => *known = file,
-        None => files.push(file),
+/// Compose keeps the place of what is named again, and takes what the later one says.
+pub(super) fn append<T: Unique>(list: &mut Vec<T>, item: T) {
+    match list.iter_mut().find(|known| known.is_same(&item)) {
+        Some(known) => *known = item,
+        None => list.push(item),
     }
 }
 
@@ -81,6 +97,9 @@ pub(super) fn reset_service(service: &mut Service, reset: &Reset) {
                 }
             }
             "env_file" => service.env_files.clear(),
+            "secrets" | "configs" => {
+                service.mounts.retain(|mount| mount.kind().key() != attribute);
+            }
             "profiles" => service.profiles.clear(),
             "extends" => service.extends = None,
             other => {

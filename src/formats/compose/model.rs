@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::mounts::{Mount, Resources};
 use crate::domain::{
     place::Place,
     reading::{Occurrence, Problem, Yield},
     secret::SecretValue,
+    trap::Trap,
 };
 
 /// The services of one or several files, by name.
@@ -15,6 +17,7 @@ pub(super) type Services = BTreeMap<String, Service>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Layer {
     pub(super) services: Services,
+    pub(super) resources: Resources,
     pub(super) resets: Vec<Reset>,
     pub(super) includes: Vec<Include>,
 }
@@ -25,6 +28,8 @@ pub(super) struct Service {
     pub(super) place: Place,
     pub(super) environment: Option<Block>,
     pub(super) env_files: Vec<EnvFile>,
+    /// Its `secrets:` and `configs:`.
+    pub(super) mounts: Vec<Mount>,
     pub(super) profiles: Vec<String>,
     pub(super) extends: Option<Extends>,
     /// Which of `image`, `build` and `provider` it has; it needs one to run.
@@ -75,6 +80,8 @@ pub(super) struct Entry {
     pub(super) place: Place,
     /// Where the value came from, when it does not stand in the file itself; none of these wins.
     pub(super) sources: Vec<Occurrence<SecretValue>>,
+    /// What the way in which it is written does to it.
+    pub(super) traps: Vec<Trap>,
     /// Not taken away by `!reset` or `!override`.
     pub(super) live: bool,
 }

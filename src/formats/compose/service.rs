@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Failure, Project, Request, Service,
+    Failure, INACTIVE, Project, Request, Service,
     discovery::Found,
     load::Reader,
     model::{Block, Entry, EnvFile, Service as Model, Services},
+    mounts,
     variables::Variables,
 };
 use crate::{
     domain::{
         inert::inert,
-        reading::{Occurrence, Origin, Yield},
+        place::Place,
+        reading::{Occurrence, Origin, Problem, Yield},
         secret::SecretValue,
+        trap::{Trap, Trapped},
     },
     formats::{
         Contents, Environment, Refusal,
-        dotenv::{self, Dialect},
+        dotenv::{self, Above, Dialect},
     },
 };
 
@@ -40,7 +43,8 @@ pub(super) fn resolve_all(
     let mut resolved = Vec::new();
     for (name, model) in services {
         let named = request.service.as_ref() == Some(&name);
-        if !named && !is_active(&model, &found.profiles) {
+        let active = is_active(&model, &found.profiles);
+        if !named && !active {
             continue;
         }
         if model.runs.is_empty() {
@@ -48,8 +52,11 @@ pub(super) fn resolve_all(
             return Err(Failure::Refused { path: model.place.path, refusal });
         }
         if named || request.service.is_none() {
-            reader.problems.extend(model.problems.iter().cloned());
-            let contents = resolve(reader, model, &found.variables)?;
+            let place = model.place.clone();
+            let mut contents = resolve(reader, request, model, &found.variables)?;
+            if !active {
+                contents.problems.push(Problem { place, text: INACTIVE });
+            }
             resolved.push(Service { name, contents });
         }
     }
@@ -83,6 +90,7 @@ impl Entry {
 
 fn resolve(
     reader: &mut Reader<'_>,
+    request: &Request,
     model: Model,
     variables: &Variables,
 ) -> Result<Contents, Failure> {
@@ -103,10 +111,11 @@ fn resolve(
             seen.entry(entry.variable.clone()).or_insert_with(|| value.clone());
         }
     }
-    let mut contents = Contents::default();
+    let mut contents = Contents { problems: model.problems, ..Contents::default() };
     let mut from_files: BTreeMap<String, usize> = BTreeMap::new();
+    let mut above = Above::new();
     for file in &model.env_files {
-        let read = read_env_file(reader, file, &seen, variables)?;
+        let read = read_env_file(reader, request, file, &seen, &mut above, variables)?;
         for found in read.occurrences {
             let decides = found.wins && matches!(found.yields, Yield::Value(_));
             if decides {
@@ -115,6 +124,7 @@ fn resolve(
             contents.occurrences.push(Occurrence { wins: false, ..found });
         }
         contents.problems.extend(read.problems);
+        contents.traps.extend(read.traps);
     }
     for (variable, index) in from_files {
         if !deciding.contains_key(&variable) {
@@ -123,6 +133,11 @@ fn resolve(
     }
     for (index, entry) in entries.into_iter().enumerate() {
         let wins = deciding.get(&entry.variable) == Some(&index);
+        let traps = entry.traps.iter().filter(|_| wins).map(|trap| {
+            let trapped = Trapped { trap: *trap, place: entry.place.clone() };
+            (Some(entry.variable.clone()), trapped)
+        });
+        contents.traps.extend(traps);
         contents.occurrences.push(Occurrence {
             variable: entry.variable,
             place: entry.place,
@@ -132,14 +147,39 @@ fn resolve(
         });
         contents.occurrences.extend(entry.sources);
     }
-    Ok(contents)
+    believed(request, variables, &mut contents);
+    let resources = std::mem::take(&mut reader.resources);
+    let added = mounts::add(reader, request, &model.mounts, &resources, variables, &mut contents);
+    reader.resources = resources;
+    added.map(|()| contents)
 }
 
-/// The assignments of one env file, those of its winners that pass a name through resolved.
+/// Many believe that the shell, or the project's `.env`, decides over what stands in the service.
+fn believed(request: &Request, variables: &Variables, contents: &mut Contents) {
+    let others = contents.occurrences.iter().filter(|occurrence| {
+        let differs = match (&occurrence.yields, variables.get(&occurrence.variable)) {
+            (Yield::Value(value), Some(other)) => value != other,
+            _ => false,
+        };
+        occurrence.wins && differs && request.asks_for(&occurrence.variable)
+    });
+    let traps: Vec<_> = others
+        .map(|winner| {
+            let trap = Trap::WrongPrecedenceBelief;
+            (Some(winner.variable.clone()), Trapped { trap, place: winner.place.clone() })
+        })
+        .collect();
+    contents.traps.extend(traps);
+}
+
+/// The assignments of one env file, those of its winners that pass a name through resolved. Its
+/// references see the values of the files above it, below those of the project.
 fn read_env_file(
     reader: &mut Reader<'_>,
+    request: &Request,
     file: &EnvFile,
     seen: &Environment,
+    above: &mut Above,
     variables: &Variables,
 ) -> Result<Contents, Failure> {
     if !reader.exists(&file.path) {
@@ -151,10 +191,17 @@ fn read_env_file(
     }
     let bytes = reader.read(&file.path)?;
     // Parsing copies it: the text, its values, and its expanded values once more.
-    reader.spend(4 * bytes.len())?;
-    let dialect = if file.raw { Dialect::DockerRun } else { Dialect::Compose };
-    let read = dotenv::parse(dialect, bytes.expose(), seen)
-        .map_err(|refusal| Failure::in_file(&file.path, refusal))?;
+    reader.spend(5 * bytes.len())?;
+    let (dialect, read) = if file.raw {
+        (Dialect::DockerRun, dotenv::parse(Dialect::DockerRun, bytes.expose(), seen))
+    } else {
+        (Dialect::Compose, dotenv::parse_env_file(bytes.expose(), seen, above))
+    };
+    let read = read.map_err(|refusal| Failure::in_file(&file.path, refusal))?;
+    let wanted: Vec<&str> = request.variables.iter().map(String::as_str).collect();
+    let is_known = |name: &str| seen.contains_key(name) || above.contains_key(name);
+    let stumbles = dotenv::traps::of_read(dialect, bytes.expose(), &read, &is_known, &wanted);
+    dotenv::add_winners(above, Ok(&read));
     let path = inert(&file.path);
     let mut occurrences: Vec<Occurrence<SecretValue>> = Vec::new();
     for mut found in read.occurrences {
@@ -177,7 +224,16 @@ fn read_env_file(
         problem.place = problem.place.in_file(path.as_str());
         problem
     });
-    Ok(Contents { occurrences, problems: problems.collect(), ..Contents::default() })
+    let traps = stumbles.into_iter().map(|found| {
+        let place = Place::at(found.position).in_file(path.as_str());
+        (found.variable, Trapped { trap: found.trap, place })
+    });
+    Ok(Contents {
+        occurrences,
+        problems: problems.collect(),
+        traps: traps.collect(),
+        ..Contents::default()
+    })
 }
 
 impl Project {

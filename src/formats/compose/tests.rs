@@ -5,7 +5,7 @@ use rstest::rstest;
 
 use super::*;
 use crate::domain::{
-    reading::{Origin, UnreadableKind, Yield},
+    reading::{OpaqueReason, Origin, UnreadableKind, Yield},
     secret::SecretValue,
 };
 
@@ -302,7 +302,14 @@ fn an_unreadable_file_is_named() {
 fn what_a_person_should_know() {
     let compose = format!("{API}    enviroment: {{}}\n    environment:\n      KEY: ${{NO}}\n");
     let project = resolved(&[("compose.yaml", compose.as_str())], &[]).unwrap();
-    let places: Vec<_> = project.problems.iter().map(|p| p.place.to_string()).collect();
+    let places: Vec<_> = project
+        .service("api")
+        .unwrap()
+        .contents
+        .problems
+        .iter()
+        .map(|p| p.place.to_string())
+        .collect();
     assert_eq!(places, ["compose.yaml:4:5", "compose.yaml:6:12"]);
 }
 
@@ -390,4 +397,209 @@ proptest! {
             Err(Failure::Unreadable { path, .. }) => prop_assert!(false, "{path}"),
         }
     }
+}
+
+/// `variable value` of the winner, its place and its origin's path; problems and traps behind it.
+fn mounted(project: &Project, service: &str, variable: &str) -> (String, String, Vec<String>) {
+    let contents = &project.service(service).unwrap().contents;
+    let winner = contents.winner(variable).unwrap();
+    let value = match &winner.yields {
+        Yield::Value(value) => String::from_utf8_lossy(value.expose()).into_owned(),
+        other => format!("{other:?}"),
+    };
+    let Origin::ComposeMount(path) = &winner.origin else { panic!("{:?}", winner.origin) };
+    let traps = contents.traps.iter().filter(|(of, _)| of.as_deref() == Some(variable));
+    let traps = traps.map(|(_, trapped)| trapped.trap.name().to_owned()).collect();
+    (format!("{} {value}", winner.place), path.clone(), traps)
+}
+
+#[rstest]
+#[case::file("file: ./keys/one.txt", "keys/one.txt:1:1 from-file", &["trailing-newline"])]
+#[case::environment("environment: SOURCE", "compose.yaml:7:18 from-dotenv", &[])]
+#[case::external("external: true", "compose.yaml:7:5 Opaque(Elsewhere)", &[])]
+#[case::absent("file: ./keys/none", "compose.yaml:7:5 Unset", &[])]
+#[case::not_set("environment: NOTHING", "compose.yaml:7:18 Unset", &[])]
+fn a_secret_is_a_value_of_its_service(
+    #[case] source: &str,
+    #[case] told: &str,
+    #[case] traps: &[&str],
+) {
+    let compose =
+        format!("{API}    secrets: [openai_api_key]\nsecrets:\n  openai_api_key:\n    {source}\n");
+    let files = [
+        ("compose.yaml", compose.as_str()),
+        ("keys/one.txt", "from-file\n"),
+        (".env", "SOURCE=from-dotenv\n"),
+    ];
+    let project = resolved(&files, &[]).unwrap();
+    let (found, path, noted) = mounted(&project, "api", "OPENAI_API_KEY");
+    assert_eq!(found, told);
+    assert_eq!(path, "/run/secrets/openai_api_key");
+    assert_eq!(noted, traps);
+}
+
+#[test]
+fn a_variable_tells_which_file_holds_the_value() {
+    let compose = format!(
+        "{API}    environment: {{OPENAI_API_KEY_FILE: /etc/keys/a, OTHER_FILE: /data/x}}\n    \
+         secrets:\n      - {{source: one, target: /etc/keys/a}}\n      - two\n    configs:\n      \
+         - source: three\n        target: /etc/openai.key\nsecrets: {{one: {{file: a}}, two: {{file: \
+         b}}}}\nconfigs: {{three: {{content: \"${{X}}-$$5\"}}}}\n"
+    );
+    let files = [("compose.yaml", compose.as_str()), ("a", "key"), ("b", "second")];
+    let project = resolved(&files, &[("X", "x")]).unwrap();
+    let (found, path, _) = mounted(&project, "api", "OPENAI_API_KEY");
+    assert_eq!((found.as_str(), path.as_str()), ("a:1:1 key", "/etc/keys/a"));
+    let contents = &project.service("api").unwrap().contents;
+    let other = contents.winner("OTHER").unwrap();
+    assert_eq!(other.yields, Yield::Opaque(OpaqueReason::Reference), "a file of the image");
+    assert!(contents.winner("ONE").is_none(), "its path has another name");
+    let (found, path, _) = mounted(&project, "api", "OPENAI");
+    assert_eq!((found.as_str(), path.as_str()), ("compose.yaml:12:29 x-$5", "/etc/openai.key"));
+    assert_eq!(mounted(&project, "api", "TWO").1, "/run/secrets/two");
+}
+
+#[test]
+fn a_variable_of_the_service_stays_above_a_secret() {
+    let compose = format!(
+        "{API}    environment: {{KEY: direct}}\n    secrets: [key]\nsecrets: {{key: {{file: a}}}}\n"
+    );
+    let files = [("compose.yaml", compose.as_str()), ("a", "mounted")];
+    let project = resolved(&files, &[]).unwrap();
+    assert_eq!(
+        told(&project, "api", "KEY"),
+        ["*compose.yaml:4:24 direct environment", "a:1:1 mounted other"]
+    );
+}
+
+#[test]
+fn secrets_of_names_that_nobody_asks_for_are_not_opened() {
+    let compose = format!(
+        "{API}    secrets: [cert, key]\nsecrets: {{cert: {{file: c}}, key: {{file: a}}}}\n"
+    );
+    let files = [("compose.yaml", compose.as_str()), ("a", "v"), ("c", "no permission")];
+    let request = Request { variables: vec!["KEY".to_owned()], ..Request::default() };
+    let project = resolve(&request, &Environment::new(), &mut folder(&files)).unwrap();
+    assert_eq!(project.files, ["a", "compose.yaml"]);
+    assert!(project.service("api").unwrap().contents.problems.len() == 1, "how it is reached");
+}
+
+#[rstest]
+#[case::undefined("    secrets: [none]\n", UNDEFINED_SECRET, "compose.yaml:4:15")]
+#[case::two(
+    "    secrets: [a]\nsecrets:\n  a: {file: x, environment: Y}\n",
+    TWO_SOURCES,
+    "compose.yaml:6:16"
+)]
+#[case::no_list("    secrets: {a: b}\n", "lists of names", "compose.yaml:4:14")]
+#[case::no_map("secrets: [a]\n", "mappings of names", "compose.yaml:4:10")]
+fn broken_secrets_are_refused_at_their_place(
+    #[case] more: &str,
+    #[case] reason: &str,
+    #[case] place: &str,
+) {
+    let compose = format!("{API}{more}");
+    let Err(Failure::Refused { path, refusal }) = resolved(&[("compose.yaml", &compose)], &[])
+    else {
+        panic!("refused")
+    };
+    assert!(refusal.reason.contains(reason), "{}", refusal.reason);
+    let at = refusal.position.unwrap();
+    assert_eq!(format!("{}:{}:{}", path.unwrap(), at.line, at.column), place);
+}
+
+const UNDEFINED_SECRET: &str = "defines no secret or config";
+const TWO_SOURCES: &str = "exclude each other";
+
+#[test]
+fn later_files_and_included_ones_bring_secrets_too() {
+    let base = format!(
+        "{API}    secrets: [key]\nsecrets: {{key: {{file: a}}}}\ninclude: [sub/compose.yaml]\n"
+    );
+    let over = "secrets: {key: {file: b}}\n";
+    let sub = "services: {db: {image: x, secrets: [word]}}\nsecrets: {word: {file: w}}\n";
+    let files = [
+        ("compose.yaml", base.as_str()),
+        ("compose.override.yaml", over),
+        ("sub/compose.yaml", sub),
+        ("b", "second"),
+        ("sub/w", "word"),
+    ];
+    let project = resolved(&files, &[]).unwrap();
+    assert_eq!(mounted(&project, "api", "KEY").0, "b:1:1 second");
+    assert_eq!(mounted(&project, "db", "WORD").0, "sub/w:1:1 word");
+}
+
+/// `trap place` of one variable and of the file.
+fn traps_of(project: &Project, service: &str, variable: &str) -> Vec<String> {
+    let contents = &project.service(service).unwrap().contents;
+    let is_own = |of: &Option<String>| of.as_deref().is_none_or(|of| of == variable);
+    let traps = contents.traps.iter().filter(|(of, _)| is_own(of));
+    traps.map(|(_, found)| format!("{} {}", found.trap.name(), found.place)).collect()
+}
+
+#[rstest]
+#[case::octal("KEY: 012", &["yaml-retyped compose.yaml:5:12"])]
+#[case::exponent("KEY: 1e5", &["yaml-retyped compose.yaml:5:12"])]
+#[case::date("KEY: 2024-01-01", &["yaml-retyped compose.yaml:5:12"])]
+#[case::null("KEY: null", &["bare-name-passthrough compose.yaml:5:12", "yaml-retyped compose.yaml:5:12"])]
+#[case::bare("KEY:", &["bare-name-passthrough compose.yaml:5:7"])]
+#[case::bare_item("- KEY", &["bare-name-passthrough compose.yaml:5:9"])]
+#[case::same_number("KEY: 12", &[])]
+#[case::word("KEY: yes", &[])]
+#[case::quoted("KEY: '012'", &[])]
+#[case::block("KEY: |\n        text\n", &["yaml-block-newline compose.yaml:6:9"])]
+#[case::chomped("KEY: |-\n        text\n", &[])]
+#[case::blank("KEY: a${NOTHING}", &["interpolation-empty compose.yaml:5:12"])]
+#[case::believed("KEY: own", &["wrong-precedence-belief compose.yaml:5:12"])]
+fn what_yaml_and_compose_do_to_a_value_is_a_trap(#[case] entry: &str, #[case] traps: &[&str]) {
+    let compose = format!("{API}    environment:\n      {entry}\n");
+    let shell: &[(&str, &str)] = if entry.ends_with("own") { &[("KEY", "shell")] } else { &[] };
+    let project = resolved(&[("compose.yaml", compose.as_str())], shell).unwrap();
+    assert_eq!(traps_of(&project, "api", "KEY"), traps);
+}
+
+#[test]
+fn a_date_is_the_text_that_go_prints() {
+    let compose =
+        format!("{API}    environment: {{A: 2024-01-01, B: 2024-01-01T10:20:30.50+02:00}}\n");
+    let project = resolved(&[("compose.yaml", compose.as_str())], &[]).unwrap();
+    let contents = &project.service("api").unwrap().contents;
+    let value = |name: &str| match &contents.winner(name).unwrap().yields {
+        Yield::Value(value) => String::from_utf8(value.expose().to_vec()).unwrap(),
+        _ => panic!("a value"),
+    };
+    assert_eq!(value("A"), "2024-01-01 00:00:00 +0000 UTC");
+    assert_eq!(value("B"), "2024-01-01 10:20:30.5 +0200 +0200");
+    assert!(contents.problems.iter().all(|problem| problem.text.contains("2.40")));
+    assert_eq!(contents.problems.len(), 2);
+}
+
+#[test]
+fn an_env_file_shows_its_traps_and_sees_those_above_it() {
+    let compose = format!("{API}    env_file: [a.env, {{path: b.env, format: raw}}, c.env]\n");
+    let files = [
+        ("compose.yaml", compose.as_str()),
+        ("a.env", "FIRST=1\n"),
+        ("b.env", "RAW=\"r\"\n"),
+        ("c.env", "FIRST_AGAIN=${FIRST}-${RAW}\nKEY=a$NOTHING\n"),
+    ];
+    let request = Request { variables: vec!["KEY".to_owned()], ..Request::default() };
+    let project = resolve(&request, &Environment::new(), &mut folder(&files)).unwrap();
+    assert_eq!(told(&project, "api", "FIRST_AGAIN"), ["*c.env:1:13 1-\"r\" env_file"]);
+    assert_eq!(
+        traps_of(&project, "api", "KEY"),
+        ["dollar-eaten c.env:2:5", "interpolation-empty c.env:2:5"]
+    );
+}
+
+#[test]
+fn an_override_file_beside_a_named_one_is_told() {
+    let files = [("compose.yaml", API), ("compose.override.yaml", API)];
+    let request = Request { files: vec!["compose.yaml".to_owned()], ..Request::default() };
+    let project = resolve(&request, &Environment::new(), &mut folder(&files)).unwrap();
+    assert_eq!(project.problems.len(), 1);
+    assert_eq!(project.problems[0].text, OVERRIDE_IGNORED);
+    assert_eq!(project.problems[0].place.to_string(), "compose.override.yaml");
+    assert!(resolved(&files, &[]).unwrap().problems.is_empty());
 }

@@ -222,7 +222,7 @@ fn expand<'a>(
         match (look_up(name), operator.strip_prefix(b":-")) {
             (Some(value), Some(_)) => out.extend_from_slice(value),
             (None, Some(default)) => out.extend(expand(default, look_up, depth - 1)?),
-            (value, None) if operator.is_empty() && !name.is_empty() => {
+            (value, None) if operator.is_empty() => {
                 out.extend_from_slice(value.unwrap_or_default());
             }
             _ => out.extend_from_slice(&rest[dollar..=dollar + 2 + length]),

@@ -65,3 +65,15 @@ pub(super) fn through_json(value: &[u8]) -> Vec<u8> {
 pub(super) const fn is_python_space(character: char) -> bool {
     character.is_whitespace() || matches!(character, '\u{1c}'..='\u{1f}')
 }
+
+/// The first byte of the next statement, behind white space and lines of comment, as Go's readers
+/// find it.
+pub(super) fn statement_start(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += leading(&text[at..], char::is_whitespace);
+        match text.get(at)? {
+            b'#' => at += memchr::memchr(b'\n', &text[at..])?,
+            _ => return Some(at),
+        }
+    }
+}

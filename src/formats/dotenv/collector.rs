@@ -1,6 +1,6 @@
 //! The assignments of one file, and which of them win.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::{
     domain::{
@@ -11,11 +11,15 @@ use crate::{
     formats::{Contents, Environment, MOST_VALUE_BYTES, Refusal, dotenv::source::Source},
 };
 
+/// What the files before this one give, for readers to whom several files are as one.
+pub(in crate::formats) type Above = BTreeMap<String, Yield<SecretValue>>;
+
 /// Collects what an engine finds, in file order; the last assignment of a variable wins, or the
 /// first.
 pub(super) struct Collector<'file> {
     source: &'file Source<'file>,
     environment: &'file Environment,
+    above: Option<&'file Above>,
     contents: Contents,
     deciding: HashMap<String, usize>,
     latest: HashMap<String, usize>,
@@ -29,12 +33,19 @@ impl<'file> Collector<'file> {
         Self {
             source,
             environment,
+            above: None,
             contents: Contents::default(),
             deciding: HashMap::new(),
             latest: HashMap::new(),
             first_wins: false,
             bytes: 0,
         }
+    }
+
+    /// References see these, as if earlier lines of the file assigned them.
+    pub(super) fn behind(mut self, above: &'file Above) -> Self {
+        self.above = Some(above);
+        self
     }
 
     /// From here on the first assignment of a variable wins.
@@ -89,10 +100,13 @@ impl<'file> Collector<'file> {
         Refusal { position: Some(self.source.position(at)), reason }
     }
 
-    /// What an earlier line of the file gave `variable`, and still gives it; `None` when no line
-    /// named it.
+    /// What an earlier line of the file gave `variable`, and still gives it, or a file above this
+    /// one; `None` when no line named it.
     pub(super) fn assigned(&self, variable: &str) -> Option<&Yield<SecretValue>> {
-        self.deciding.get(variable).map(|index| &self.contents.occurrences[*index].yields)
+        match self.deciding.get(variable) {
+            Some(index) => Some(&self.contents.occurrences[*index].yields),
+            None => self.above?.get(variable),
+        }
     }
 
     /// What the line before this one that named `variable` gave it, whoever wins.

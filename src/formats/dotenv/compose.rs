@@ -10,8 +10,8 @@ use crate::{
     formats::{
         Contents, Environment, Refusal,
         dotenv::{
-            characters::{first, leading, through_json, trim_end},
-            collector::Collector,
+            characters::{first, leading, statement_start, through_json, trim_end},
+            collector::{Above, Collector},
             compose_template,
             source::{Decoding, Invalid, Returns, Source},
         },
@@ -20,10 +20,19 @@ use crate::{
 
 /// Reads a file as Docker Compose does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    read_behind(bytes, environment, &Above::new())
+}
+
+/// The same of a file behind others, whose values its references see.
+pub(in crate::formats) fn read_behind(
+    bytes: &[u8],
+    environment: &Environment,
+    above: &Above,
+) -> Result<Contents, Refusal> {
     let decoding =
         Decoding { drops_byte_order_mark: true, invalid: Invalid::Kept, returns: Returns::Kept };
     let source = Source::decode(bytes, decoding)?;
-    let mut collector = Collector::new(&source, environment);
+    let mut collector = Collector::new(&source, environment).behind(above);
     let text = source.text();
     let mut at = 0;
     while let Some(start) = statement_start(text, at) {
@@ -37,24 +46,22 @@ pub(super) fn read_for_interpolation(
     bytes: &[u8],
     environment: &Environment,
 ) -> Result<Contents, Refusal> {
-    let mut contents = read(bytes, environment)?;
+    read_behind_for_interpolation(bytes, environment, &Above::new())
+}
+
+/// The same of a file behind others (`--env-file` twice).
+pub(super) fn read_behind_for_interpolation(
+    bytes: &[u8],
+    environment: &Environment,
+    above: &Above,
+) -> Result<Contents, Refusal> {
+    let mut contents = read_behind(bytes, environment, above)?;
     contents.occurrences.retain(|occurrence| {
         let name = occurrence.variable.as_bytes();
         name.first().is_some_and(|byte| byte.is_ascii_alphabetic() || *byte == b'_')
             && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
     });
     Ok(contents)
-}
-
-/// The first byte of the next statement, behind white space and comments.
-fn statement_start(text: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += leading(&text[at..], char::is_whitespace);
-        match text.get(at)? {
-            b'#' => at += memchr::memchr(b'\n', &text[at..])?,
-            _ => return Some(at),
-        }
-    }
 }
 
 /// Reads one statement and says where the next one may start.

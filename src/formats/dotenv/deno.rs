@@ -74,7 +74,8 @@ fn substitute(collector: &Collector<'_>, value: &[u8]) -> Vec<u8> {
                 (&inner[..length], inner.get(length + 1..).unwrap_or_default())
             }
             None => {
-                after.split_at(after.iter().take_while(|byte| byte.is_ascii_alphanumeric()).count())
+                let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+                after.split_at(after.iter().take_while(is_name).count())
             }
         };
         if let Ok(name) = std::str::from_utf8(name) {

@@ -25,17 +25,27 @@ use crate::{
 
 /// Reads a file as `dotenv-expand` 12 does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    load(bytes, environment, expand)
+    expanded(node_dotenv::read(bytes, environment)?, environment)
 }
 
 /// Reads a file as `dotenv-expand` 1000 does.
 pub(super) fn read_1000(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    load(bytes, environment, expand_1000)
+    expanded_by_1000(node_dotenv::read(bytes, environment)?, environment)
 }
 
-fn load(bytes: &[u8], environment: &Environment, expand: Expand) -> Result<Contents, Refusal> {
-    let contents = node_dotenv::read(bytes, environment)?;
+/// What version 12 makes of what `dotenv` has read.
+pub(super) fn expanded(contents: Contents, environment: &Environment) -> Result<Contents, Refusal> {
     let mut contents = second_pass(contents, environment, true, expand)?;
+    end_at_nul(&mut contents);
+    Ok(contents)
+}
+
+/// What version 1000 makes of it.
+pub(super) fn expanded_by_1000(
+    contents: Contents,
+    environment: &Environment,
+) -> Result<Contents, Refusal> {
+    let mut contents = second_pass(contents, environment, true, expand_1000)?;
     end_at_nul(&mut contents);
     Ok(contents)
 }

@@ -7,7 +7,7 @@
 use crate::formats::{
     Contents, Environment, MOST_VALUE_BYTES, Refusal,
     dotenv::{
-        characters::{first, leading, through_json, trim_end},
+        characters::{first, leading, statement_start, through_json, trim_end},
         collector::{Collector, bytes_of},
         source::{Decoding, Invalid, Returns, Source},
     },
@@ -25,17 +25,6 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
         at = read_statement(&mut collector, text, start)?;
     }
     Ok(collector.finish())
-}
-
-/// The first byte of the next statement, behind white space and comments.
-fn statement_start(text: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += leading(&text[at..], char::is_whitespace);
-        match text.get(at)? {
-            b'#' => at += memchr::memchr(b'\n', &text[at..])?,
-            _ => return Some(at),
-        }
-    }
 }
 
 fn read_statement(

@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// Most bytes that the references of one file may make a reader write, all rewriting counted.
-const MOST_WORK: usize = 32 * 1024 * 1024;
+const MOST_WORK: usize = 8 * 1024 * 1024;
 
 /// Most references that one value may have resolved. Real ones need a handful; a loop needs all.
-const MOST_REFERENCES: usize = 10_000;
+const MOST_REFERENCES: usize = 1_000;
 
 /// Why a reader's own expansion gives no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

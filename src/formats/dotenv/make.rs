@@ -17,6 +17,13 @@ use crate::{
     },
 };
 
+use self::syntax::{
+    Assignment, Line, Operator, Statement, Word, is_blank, is_space, logical_lines, next_word,
+    recipe_start, reference, split_word, statement, trim_end, trim_start, unescaped,
+};
+
+mod syntax;
+
 /// References inside references go no deeper than this.
 const DEEPEST: usize = 64;
 
@@ -26,23 +33,28 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
         Decoding { drops_byte_order_mark: true, invalid: Invalid::Kept, returns: Returns::Paired };
     let source = Source::decode(bytes, decoding)?;
     let collector = Collector::new(&source, environment);
-    let mut reader = Reader { collector, variables: HashMap::new(), names: Vec::new(), depth: 0 };
+    let mut reader = Reader {
+        collector,
+        variables: HashMap::new(),
+        names: Vec::new(),
+        named_exports: HashMap::new(),
+        rule: Rule::None,
+        targets: HashMap::new(),
+        depth: 0,
+    };
     let lines = logical_lines(source.text());
-    let mut in_rule = false;
-    for line in &lines {
-        if in_rule && line.text.starts_with(b"\t") {
+    let mut lines = lines.iter();
+    while let Some(line) = lines.next() {
+        if line.text.starts_with(b"\t") && reader.rule != Rule::None {
             continue;
         }
-        in_rule = reader.read_line(line)? || (in_rule && line.text.trim_ascii().is_empty());
+        reader.read_line(line, &mut lines)?;
+    }
+    if reader.depth > 0 {
+        let end = source.text().len();
+        return Err(reader.collector.refusal(end, "a condition without its `endif`; make stops"));
     }
     reader.export()
-}
-
-/// A line with its continuations, without its comment.
-struct Line {
-    text: Vec<u8>,
-    /// Where it starts.
-    at: usize,
 }
 
 /// A variable as it was last assigned.
@@ -54,11 +66,27 @@ struct Variable {
     opaque: Option<OpaqueReason>,
 }
 
+/// What a line that begins with a tab belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// No rule.
+    None,
+    /// One whose recipe it is.
+    Targets,
+    /// One without targets, whose recipe make ignores.
+    NoTargets,
+}
+
 struct Reader<'file> {
     collector: Collector<'file>,
     variables: HashMap<String, Variable>,
     /// Every assignment, in file order, with its place.
     names: Vec<(String, usize)>,
+    /// The variables that `export` and `unexport` name, whatever their names are.
+    named_exports: HashMap<String, bool>,
+    rule: Rule,
+    /// The targets of rules, and whether theirs have two colons.
+    targets: HashMap<Vec<u8>, bool>,
     /// Conditions that are open.
     depth: usize,
 }
@@ -67,203 +95,297 @@ struct Reader<'file> {
 enum Unknown {
     Opaque(OpaqueReason),
     Recursive,
+    Unterminated,
     TooLarge,
 }
 
-fn logical_lines(text: &[u8]) -> Vec<Line> {
-    let mut lines = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        let start = at;
-        let mut joined = Vec::new();
-        loop {
-            let end = memchr::memchr(b'\n', &text[at..]).map_or(text.len(), |length| at + length);
-            let line = &text[at..end];
-            at = (end + 1).min(text.len());
-            // make takes a NUL byte for the end of what it has read so far.
-            if let Some(nul) = memchr::memchr(0, line) {
-                joined.extend_from_slice(&line[..nul]);
-                if at < text.len() {
-                    continue;
-                }
-                break;
-            }
-            let backslashes = line.iter().rev().take_while(|byte| **byte == b'\\').count();
-            if backslashes % 2 == 0 || end == text.len() {
-                joined.extend_from_slice(line);
-                break;
-            }
-            let kept = line[..line.len() - 1].trim_ascii_end();
-            joined.extend_from_slice(kept);
-            joined.push(b' ');
-            at += text[at..].iter().take_while(|byte| is_blank(**byte)).count();
-            if at >= text.len() {
-                break;
-            }
-        }
-        lines.push(Line { text: without_comment(&joined), at: start });
-    }
-    lines
-}
-
-/// A `#` behind an even number of backslashes begins a comment.
-fn without_comment(line: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(line.len());
-    let mut rest = line;
-    while let Some(hash) = memchr::memchr(b'#', rest) {
-        let backslashes = rest[..hash].iter().rev().take_while(|byte| **byte == b'\\').count();
-        out.extend_from_slice(&rest[..hash - backslashes]);
-        out.extend(std::iter::repeat_n(b'\\', backslashes / 2));
-        if backslashes % 2 == 0 {
-            return out;
-        }
-        out.push(b'#');
-        rest = &rest[hash + 1..];
-    }
-    out.extend_from_slice(rest);
-    out
-}
-
 impl Reader<'_> {
-    /// Reads one line; `true` when it begins a rule.
-    fn read_line(&mut self, line: &Line) -> Result<bool, Refusal> {
-        let text = line.text.trim_ascii_start();
-        if text.is_empty() {
-            return Ok(false);
+    fn read_line<'line>(
+        &mut self,
+        line: &Line,
+        following: &mut impl Iterator<Item = &'line Line>,
+    ) -> Result<(), Refusal> {
+        let (text, at) = (trim_start(&line.text), line.at);
+        match statement(text) {
+            Statement::Assignment { assignment, exported } => {
+                self.rule = Rule::None;
+                let name = self.assign(&assignment, at)?;
+                if exported {
+                    self.named_exports.extend(name.map(|name| (name, true)));
+                }
+                return Ok(());
+            }
+            Statement::Define { name, exported } => {
+                self.rule = Rule::None;
+                return self.read_define(name, exported, at, following);
+            }
+            Statement::Undefine(name) => {
+                self.rule = Rule::None;
+                let name = self.name(name, at)?;
+                self.names.extend(name.clone().map(|name| (name, at)));
+                if let Some(name) = name {
+                    self.collector.problem(at, "a variable that make forgets here");
+                    self.variables.remove(&name);
+                }
+                return Ok(());
+            }
+            Statement::Other => {}
         }
-        let at = line.at;
-        let (word, mut rest) = split_word(text);
+        let (word, rest) = split_word(text);
         match word {
-            b"ifdef" | b"ifndef" | b"ifeq" | b"ifneq" if !begins_assignment(rest) => {
+            b"" => Ok(()),
+            b"ifdef" | b"ifndef" | b"ifeq" | b"ifneq" => {
                 self.depth += 1;
-                return Ok(false);
+                Ok(())
             }
-            b"else" | b"endif" if !begins_assignment(rest) => {
-                if self.depth == 0 {
-                    return self.refuse(at, "a condition that never began; make stops");
-                }
+            b"else" | b"endif" if self.depth > 0 => {
                 self.depth -= usize::from(word == b"endif");
-                return Ok(false);
+                Ok(())
             }
-            b"include" | b"-include" | b"sinclude" | b"vpath" | b"define" | b"endef"
-            | b"undefine" | b"load" | b"-load"
-                if !begins_assignment(rest) =>
-            {
+            b"else" | b"endif" => self.refuse(at, "a condition that never began; make stops"),
+            b"include" | b"-include" | b"sinclude" | b"vpath" | b"load" | b"-load" => {
+                self.rule = Rule::None;
                 self.collector.problem(at, "a directive of make that is not followed");
-                return Ok(false);
+                Ok(())
             }
-            _ => {}
-        }
-        let mut statement = text;
-        loop {
-            let (word, after) = split_word(statement);
-            let modifier = matches!(word, b"export" | b"unexport" | b"override" | b"private");
-            if !modifier || begins_assignment(after) {
-                break;
+            b"export" | b"unexport" => {
+                self.rule = Rule::None;
+                self.export_names(rest, word == b"export", at)
             }
-            (statement, rest) = (after, after);
-            if rest.is_empty() {
-                return Ok(false);
+            _ if line.text.starts_with(b"\t") => {
+                self.refuse(at, "a line that begins with a tab and is no recipe; make stops")
             }
+            _ => self.read_rule(&line.text, at),
         }
-        if let Some(assignment) = assignment(statement) {
-            self.assign(&assignment, at)?;
-            return Ok(false);
+    }
+
+    /// `export A B`: these and no others, whatever they are called.
+    fn export_names(&mut self, names: &[u8], exported: bool, at: usize) -> Result<(), Refusal> {
+        let Some(names) = self.expanded(names, at)? else { return Ok(()) };
+        for name in names.split(|byte| is_space(*byte)).filter(|name| !name.is_empty()) {
+            let name = String::from_utf8_lossy(name).into_owned();
+            if !self.variables.contains_key(&name) && self.collector.inherited(&name).is_none() {
+                self.define(name.clone(), Vec::new(), at, true, None);
+            }
+            self.named_exports.insert(name, exported);
         }
-        if statement.len() < text.len() {
-            for name in statement.split(u8::is_ascii_whitespace).filter(|name| !name.is_empty()) {
-                let name = String::from_utf8_lossy(name).into_owned();
-                if !self.variables.contains_key(&name) && self.collector.inherited(&name).is_none()
-                {
-                    self.define(name, Vec::new(), at, true, None);
+        Ok(())
+    }
+
+    /// `define NAME` up to its `endef`; the value has several lines.
+    fn read_define<'line>(
+        &mut self,
+        name: &[u8],
+        exported: bool,
+        at: usize,
+        following: &mut impl Iterator<Item = &'line Line>,
+    ) -> Result<(), Refusal> {
+        let mut open = 1_usize;
+        for line in following {
+            match split_word(trim_start(&line.text)).0 {
+                b"define" => open += 1,
+                b"endef" => open -= 1,
+                _ => {}
+            }
+            if open == 0 {
+                let name = name.strip_suffix(b"=").unwrap_or(name);
+                if let Some(name) = self.name(trim_end(name), at)? {
+                    if exported {
+                        self.named_exports.insert(name.clone(), true);
+                    }
+                    self.define(name, Vec::new(), at, true, Some(OpaqueReason::Dynamic));
                 }
+                return Ok(());
             }
-            return Ok(false);
         }
-        let text = match self.expand(text, 0) {
-            Ok(text) => text,
+        self.refuse(at, "a `define` without its `endef`; make stops")
+    }
+
+    /// A rule, or a line that make does not understand.
+    fn read_rule(&mut self, text: &[u8], at: usize) -> Result<(), Refusal> {
+        self.rule = Rule::None;
+        let recipe = recipe_start(text);
+        let before = &text[..recipe.unwrap_or(text.len())];
+        let mut rest = before;
+        let mut expanded = Vec::new();
+        let mut first = true;
+        let colon = loop {
+            let (kind, length) = next_word(rest);
+            match kind {
+                Word::End if first && recipe.is_some() => {
+                    return self.refuse(at, "a recipe that belongs to no rule; make stops");
+                }
+                Word::Colon if first => {
+                    self.rule = Rule::NoTargets;
+                    return Ok(());
+                }
+                Word::End if trim_start(&expanded).is_empty() => return Ok(()),
+                Word::End => {
+                    let reason = "a line that is neither an assignment nor a rule; make stops";
+                    return self.refuse(at, reason);
+                }
+                _ => {}
+            }
+            if !first {
+                expanded.push(b' ');
+            }
+            let Some(word) = self.expanded(&rest[..length], at)? else { return Ok(()) };
+            let searched = expanded.len();
+            expanded.extend(word);
+            rest = &rest[length..];
+            first = false;
+            if let Some(colon) = unescaped(&expanded[searched..], b':') {
+                break searched + colon;
+            }
+        };
+        let targets = expanded[..colon].to_vec();
+        if trim_start(&targets).is_empty() {
+            self.rule = Rule::NoTargets;
+            return Ok(());
+        }
+        let twice = expanded.get(colon + 1) == Some(&b':');
+        let mut own = expanded.split_off(colon + 1 + usize::from(twice));
+        own.extend_from_slice(rest);
+        match statement(&own) {
+            Statement::Assignment { assignment, .. } => {
+                // A variable of that target alone.
+                self.name(assignment.name, at)?;
+                return Ok(());
+            }
+            Statement::Define { .. } | Statement::Undefine(_) => {
+                return self.refuse(at, "a definition that a target cannot have; make stops");
+            }
+            Statement::Other => {}
+        }
+        let Some(prerequisites) = self.expanded(&own, at)? else { return Ok(()) };
+        self.rule = Rule::Targets;
+        let end = unescaped(&prerequisites, b';').unwrap_or(prerequisites.len());
+        self.check_rule(&targets, twice, &prerequisites[..end], at)
+    }
+
+    /// What make refuses in a rule.
+    fn check_rule(
+        &mut self,
+        targets: &[u8],
+        twice: bool,
+        prerequisites: &[u8],
+        at: usize,
+    ) -> Result<(), Refusal> {
+        let words = |text: &[u8]| -> Vec<Vec<u8>> {
+            let words = text.split(|byte| is_blank(*byte)).map(trim_start);
+            words.filter(|word| !word.is_empty()).map(<[u8]>::to_vec).collect()
+        };
+        let is_pattern = |word: &[u8]| unescaped(word, b'%').is_some();
+        let targets = words(targets);
+        // Only the first target decides what kind of rule it is.
+        let implicit = targets.first().is_some_and(|target| is_pattern(target));
+        if let Some(colon) = unescaped(prerequisites, b':') {
+            let pattern = words(&prerequisites[..colon]);
+            if implicit || pattern.len() != 1 || !is_pattern(&pattern[0]) {
+                return self.refuse(at, "a rule with a pattern that is none; make stops");
+            }
+        } else if implicit && !targets.iter().all(|target| is_pattern(target)) {
+            return self.refuse(at, "a rule with a pattern beside a plain target; make stops");
+        }
+        for target in targets.into_iter().filter(|target| !is_pattern(target)) {
+            if *self.targets.entry(target).or_insert(twice) != twice {
+                return self.refuse(at, "a target with one colon here and two there; make stops");
+            }
+        }
+        Ok(())
+    }
+
+    /// A text with its references resolved, unless that cannot be known.
+    fn expanded(&mut self, text: &[u8], at: usize) -> Result<Option<Vec<u8>>, Refusal> {
+        match self.expand(text, 0) {
+            Ok(text) => Ok(Some(text)),
             Err(Unknown::Opaque(_)) => {
                 self.collector.problem(at, "a line that only make could tell the meaning of");
-                return Ok(false);
+                Ok(None)
             }
-            Err(unknown) => {
-                self.known_to_make(&unknown, at)?;
-                return Ok(false);
-            }
-        };
-        if text.trim_ascii().is_empty() {
-            return Ok(false);
+            Err(unknown) => self.known_to_make(&unknown, at).map(|_| None),
         }
-        let Some(colon) = memchr::memchr(b':', &text).filter(|colon| *colon > 0) else {
-            return self.refuse(at, "a line that is neither an assignment nor a rule; make stops");
-        };
-        let prerequisites = &text[colon + 1..];
-        let prerequisites = prerequisites.strip_prefix(b":").unwrap_or(prerequisites);
-        if !prerequisites.contains(&b'=')
-            && memchr::memchr(b':', prerequisites)
-                .is_some_and(|colon| !prerequisites[colon..].contains(&b'%'))
-        {
-            return self.refuse(at, "a rule with a pattern that is none; make stops");
-        }
-        Ok(true)
     }
 
-    fn refuse<T>(&self, at: usize, reason: &'static str) -> Result<T, Refusal> {
-        Err(self.collector.refusal(at, reason))
-    }
-
-    fn assign(&mut self, assignment: &Assignment<'_>, at: usize) -> Result<(), Refusal> {
-        let Ok(name) = self.expand(assignment.name, 0) else {
-            self.collector.problem(at, "a name that only make could tell");
-            return Ok(());
-        };
-        let name = String::from_utf8_lossy(name.trim_ascii()).into_owned();
-        if name.is_empty() {
+    /// The name that a variable is given, unless that cannot be known.
+    fn name(&mut self, text: &[u8], at: usize) -> Result<Option<String>, Refusal> {
+        let name = self.expanded(text, at)?;
+        if name.as_ref().is_some_and(Vec::is_empty) {
             return self.refuse(at, "an assignment without a name; make stops");
         }
+        Ok(name.map(|name| String::from_utf8_lossy(&name).into_owned()))
+    }
+
+    /// make stops, unless a condition keeps it from coming here.
+    fn refuse<T: Default>(&mut self, at: usize, reason: &'static str) -> Result<T, Refusal> {
+        if self.depth == 0 {
+            return Err(self.collector.refusal(at, reason));
+        }
+        self.collector.problem(at, "a line that make stops at, under a condition");
+        Ok(T::default())
+    }
+
+    /// Assigns, and gives the name.
+    fn assign(
+        &mut self,
+        assignment: &Assignment<'_>,
+        at: usize,
+    ) -> Result<Option<String>, Refusal> {
+        let Some(name) = self.name(assignment.name, at)? else { return Ok(None) };
         let opaque = (self.depth > 0).then_some(OpaqueReason::Conditional);
         let text = assignment.value.to_vec();
         let defined =
             self.variables.contains_key(&name) || self.collector.inherited(&name).is_some();
         match assignment.operator {
             Operator::Unset if defined => {}
-            Operator::Recursive | Operator::Unset => self.define(name, text, at, true, opaque),
+            Operator::Recursive | Operator::Unset => {
+                self.define(name.clone(), text, at, true, opaque);
+            }
             Operator::Shell => {
                 let opaque = opaque.or(Some(OpaqueReason::Dynamic));
-                self.define(name, text, at, false, opaque);
+                self.define(name.clone(), text, at, false, opaque);
             }
             Operator::Simple => match self.expand(&text, 0) {
-                Ok(text) => self.define(name, text, at, false, opaque),
+                Ok(text) => self.define(name.clone(), text, at, false, opaque),
                 Err(unknown) => {
                     let opaque = opaque.or(Some(self.known_to_make(&unknown, at)?));
-                    self.define(name, Vec::new(), at, false, opaque);
+                    self.define(name.clone(), Vec::new(), at, false, opaque);
                 }
             },
-            Operator::Append => {
-                let inherited = self.collector.inherited(&name).map(<[u8]>::to_vec);
-                let (mut all, recursive, before) = match self.variables.get(&name) {
-                    Some(variable) => (variable.text.clone(), variable.recursive, variable.opaque),
-                    None => (inherited.unwrap_or_default(), true, None),
-                };
-                let added = if recursive { Ok(text) } else { self.expand(&text, 0) };
-                let added = match added {
-                    Ok(added) => added,
-                    Err(unknown) => {
-                        let reason = self.known_to_make(&unknown, at)?;
-                        self.define(name, Vec::new(), at, false, Some(reason));
-                        return Ok(());
-                    }
-                };
-                if !all.is_empty() || defined {
-                    all.push(b' ');
-                }
-                all.extend(added);
-                if all.len() > MOST_VALUE_BYTES {
-                    return self.refuse(at, "a value of more than 4 MiB; not read");
-                }
-                self.define(name, all, at, recursive, opaque.or(before));
-            }
+            Operator::Append => self.append(&name, text, at, opaque)?,
         }
+        Ok(Some(name))
+    }
+
+    fn append(
+        &mut self,
+        name: &str,
+        text: Vec<u8>,
+        at: usize,
+        opaque: Option<OpaqueReason>,
+    ) -> Result<(), Refusal> {
+        let inherited = self.collector.inherited(name).map(<[u8]>::to_vec);
+        let (mut all, recursive, before) = match self.variables.get(name) {
+            Some(variable) => (variable.text.clone(), variable.recursive, variable.opaque),
+            None => (inherited.unwrap_or_default(), true, None),
+        };
+        let added = if recursive { Ok(text) } else { self.expand(&text, 0) };
+        let added = match added {
+            Ok(added) => added,
+            Err(unknown) => {
+                let reason = self.known_to_make(&unknown, at)?;
+                self.define(name.to_owned(), Vec::new(), at, false, Some(reason));
+                return Ok(());
+            }
+        };
+        if !all.is_empty() && !added.is_empty() {
+            all.push(b' ');
+        }
+        all.extend(added);
+        if all.len() > MOST_VALUE_BYTES {
+            return self.refuse(at, "a value of more than 4 MiB; not read");
+        }
+        self.define(name.to_owned(), all, at, recursive, opaque.or(before));
         Ok(())
     }
 
@@ -280,12 +402,18 @@ impl Reader<'_> {
     }
 
     /// The reason why a value is not known, unless make would stop here.
-    fn known_to_make(&self, unknown: &Unknown, at: usize) -> Result<OpaqueReason, Refusal> {
+    fn known_to_make(&mut self, unknown: &Unknown, at: usize) -> Result<OpaqueReason, Refusal> {
         match unknown {
             Unknown::Opaque(reason) => Ok(*reason),
-            Unknown::Recursive => self.refuse(at, "a variable that references itself; make stops"),
+            Unknown::Recursive => {
+                self.refuse(at, "a variable that references itself; make stops").map(unknowable)
+            }
+            Unknown::Unterminated => {
+                self.refuse(at, "a reference that is never closed; make stops").map(unknowable)
+            }
             Unknown::TooLarge => {
-                self.refuse(at, "the references make values of more than 4 MiB; not read")
+                let reason = "the references make values of more than 4 MiB; not read";
+                self.refuse(at, reason).map(unknowable)
             }
         }
     }
@@ -299,11 +427,13 @@ impl Reader<'_> {
             last.insert(name, index);
         }
         for (index, (name, at)) in names.iter().enumerate() {
+            let whole = name;
             let Some(variable) = self.variables.get(name) else { continue };
             let at = *at;
-            let exported = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            let exportable = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
                 && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !exported {
+            let exported = self.named_exports.get(name).copied();
+            if !exported.unwrap_or(exportable) {
                 self.collector.problem(at, "a name that make does not export");
                 continue;
             }
@@ -317,7 +447,16 @@ impl Reader<'_> {
                 None => self.value(name, 0),
             };
             match value {
-                Ok(value) => {
+                Ok(mut value) => {
+                    // `export A B=1` names a variable `B=1`, and a process takes what is before the
+                    // sign for the name.
+                    let (name, rest) = name.split_once('=').unwrap_or((name, ""));
+                    if rest.len() + name.len() < whole.len() {
+                        value = [rest.as_bytes(), b"=", &value].concat();
+                    }
+                    if name.is_empty() {
+                        continue;
+                    }
                     total += value.len();
                     if total > MOST_VALUE_BYTES {
                         let reason = "the references make values of more than 4 MiB; not read";
@@ -367,8 +506,12 @@ impl Reader<'_> {
                 }
                 Some(open @ (b'(' | b'{')) => {
                     let close = if *open == b'(' { b')' } else { b'}' };
-                    let Some(length) = reference_length(&after[1..], *open, close) else {
-                        return Err(Unknown::Recursive);
+                    let Some(reference) = reference(&after[1..], *open, close) else {
+                        return Err(Unknown::Unterminated);
+                    };
+                    let Some(length) = reference else {
+                        // make looks for a name with a dollar in it, and is done with the text.
+                        return Ok(out);
                     };
                     (&after[1..=length], length + 2)
                 }
@@ -391,27 +534,6 @@ impl Reader<'_> {
         out.extend_from_slice(rest);
         Ok(out)
     }
-}
-
-/// Length of a reference up to its bracket: the first, or, where a reference stands inside, the one
-/// that balances.
-fn reference_length(text: &[u8], open: u8, close: u8) -> Option<usize> {
-    let end = memchr::memchr(close, text)?;
-    if memchr::memchr(b'$', &text[..end]).is_none() {
-        return Some(end);
-    }
-    let mut depth = 0_usize;
-    for (at, byte) in text.iter().enumerate() {
-        if *byte == open {
-            depth += 1;
-        } else if *byte == close {
-            if depth == 0 {
-                return Some(at);
-            }
-            depth -= 1;
-        }
-    }
-    Some(end)
 }
 
 /// The name of one of make's functions, and white space behind it.
@@ -461,71 +583,64 @@ fn is_function(text: &[u8]) -> bool {
     known.contains(&word) && word.len() + rest.len() < text.len()
 }
 
-#[derive(Clone, Copy)]
-enum Operator {
-    Recursive,
-    Simple,
-    Append,
-    Unset,
-    Shell,
+/// No reason is known where a condition keeps make from stopping.
+const fn unknowable((): ()) -> OpaqueReason {
+    OpaqueReason::Conditional
 }
 
-struct Assignment<'text> {
-    name: &'text [u8],
-    operator: Operator,
-    value: &'text [u8],
-}
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
 
-/// `NAME = value` in one of its forms; a name is one word.
-fn assignment(text: &[u8]) -> Option<Assignment<'_>> {
-    let mut at = 0;
-    let mut spaced = false;
-    while at < text.len() {
-        let rest = &text[at..];
-        let (operator, length) = match rest {
-            [b'=', ..] => (Operator::Recursive, 1),
-            [b':', b'=', ..] => (Operator::Simple, 2),
-            [b':', b':', b'=', ..] => (Operator::Simple, 3),
-            [b'+', b'=', ..] => (Operator::Append, 2),
-            [b'?', b'=', ..] => (Operator::Unset, 2),
-            [b'!', b'=', ..] => (Operator::Shell, 2),
-            [b':', ..] => return None,
-            [b'$', open @ (b'(' | b'{'), inner @ ..] => {
-                let close = if *open == b'(' { b')' } else { b'}' };
-                at += 3 + reference_length(inner, *open, close)?;
-                continue;
-            }
-            [byte, ..] if is_blank(*byte) => {
-                spaced = true;
-                at += 1;
-                continue;
-            }
-            _ if spaced => return None,
-            _ => {
-                at += 1;
-                continue;
-            }
+    use super::*;
+    use crate::domain::{reading::Yield, secret::SecretValue};
+
+    fn winners(text: &str) -> Option<Vec<(String, String)>> {
+        let contents = read(text.as_bytes(), &Environment::new()).ok()?;
+        let winners = contents.occurrences.into_iter().filter(|occurrence| occurrence.wins);
+        let value = |yields: Yield<SecretValue>| match yields {
+            Yield::Value(value) => String::from_utf8(value.expose().to_vec()).unwrap(),
+            other => format!("{other:?}"),
         };
-        let value = &rest[length..];
-        let indent = value.iter().take_while(|byte| is_blank(**byte)).count();
-        return Some(Assignment { name: &text[..at], operator, value: &value[indent..] });
+        Some(winners.map(|winner| (winner.variable, value(winner.yields))).collect())
     }
-    None
-}
 
-/// An operator follows, so that the word before it is a variable after all.
-fn begins_assignment(rest: &[u8]) -> bool {
-    matches!(rest, [b'=', ..] | [b':' | b'+' | b'?' | b'!', b'=', ..])
-}
+    #[rstest]
+    #[case::comment_in_a_reference("K=${A#b}c\n", &[("K", "c")])]
+    #[case::backslashes_before_an_end("K=a\\\\\\\nb\n", &[("K", "a\\ b")])]
+    #[case::several_ends("K=a \\\n  \\\n  b\n", &[("K", "a b")])]
+    #[case::return_behind_an_end("K=a\\\n\rb\n", &[("K", "a \rb")])]
+    #[case::space_before_a_value("K=\u{b}\r v\n", &[("K", "v")])]
+    #[case::nothing_to_append_to("K=\nK+=v\n", &[("K", "v")])]
+    #[case::nothing_to_append("K=x\nK+=\n", &[("K", "x")])]
+    #[case::open_inside("K=$($(A)x\n", &[("K", "")])]
+    #[case::exported_by_name("a.b=1\nexport a.b\n", &[("a.b", "1")])]
+    #[case::exported_where_assigned("export a.b = 1\n", &[("a.b", "1")])]
+    #[case::two_words("export A B=1\n", &[("A", ""), ("B", "1=")])]
+    #[case::not_exported("unexport K\nK=1\n", &[])]
+    #[case::forgotten("K=1\nundefine K\n", &[])]
+    #[case::target("X: K=1\n", &[])]
+    #[case::no_target(": x\n\tK=1\n", &[])]
+    #[case::modifier("override K=1\n", &[("K", "1")])]
+    fn makefiles_are_read(#[case] text: &str, #[case] expected: &[(&str, &str)]) {
+        let expected = expected.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        assert_eq!(winners(text), Some(expected.collect()), "{text:?}");
+    }
 
-/// The first word, and what follows the white space behind it.
-fn split_word(text: &[u8]) -> (&[u8], &[u8]) {
-    let ends = |byte: &u8| is_blank(*byte) || matches!(byte, b'=' | b':' | b'+' | b'?' | b'!');
-    let length = text.iter().position(ends).unwrap_or(text.len());
-    (&text[..length], text[length..].trim_ascii_start())
-}
-
-/// make's white space within a line.
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t')
+    #[rstest]
+    #[case::open_reference("export K${A\n")]
+    #[case::open_condition("ifdef A\n")]
+    #[case::condition_that_never_began("endif\n")]
+    #[case::open_definition("define K\nx\n")]
+    #[case::tab("\tK\n")]
+    #[case::tab_before_a_rule("\tK: x\n")]
+    #[case::recipe_without_a_rule("; x\n")]
+    #[case::no_name("A: =x\n")]
+    #[case::both_colons("A::\nA:\n")]
+    #[case::pattern_beside_a_target("A% B: x\n")]
+    #[case::no_pattern("A:B:C\n")]
+    #[case::dollar_before_the_sign("A$=x\n")]
+    fn make_stops(#[case] text: &str) {
+        assert_eq!(winners(text), None, "{text:?}");
+    }
 }

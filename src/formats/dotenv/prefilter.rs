@@ -183,7 +183,7 @@ mod tests {
     use super::*;
     use crate::formats::{
         Environment,
-        dotenv::{parse, read_wanted},
+        dotenv::{parse_several, read_wanted},
     };
 
     fn wanted() -> Wanted {
@@ -197,10 +197,12 @@ mod tests {
         environment: &Environment,
     ) -> (Result<Contents, Refusal>, Vec<traps::Found>) {
         let wanted = wanted();
-        let read = parse(dialect, bytes, environment);
+        let read = parse_several(dialect, &[bytes], environment);
         let names: Vec<&str> = wanted.iter().collect();
-        let traps = traps::traps(dialect, bytes, &read, environment, &names);
-        (read.map(|contents| contents.only(&wanted)), traps)
+        let traps = traps::of_files(dialect, &[bytes], &read, environment, &names);
+        let only = |read: Vec<Result<Contents, Refusal>>| read.into_iter().next();
+        let read = only(read).expect("one file").map(|contents| contents.only(&wanted));
+        (read, traps.into_iter().flatten().collect())
     }
 
     /// Names that some reader, shell or make knows, names that are wanted, and slips for them.
@@ -269,12 +271,12 @@ mod tests {
             let secret = crate::domain::secret::SecretValue::new;
             let environment: Environment =
                 [("PORT".to_owned(), secret("9")), ("KEY".to_owned(), secret("8"))].into();
-            let quick = read_wanted(Dialect::ALL, file.as_bytes(), &environment, &wanted());
-            for (dialect, quick) in Dialect::ALL.iter().zip(&quick.by_reader) {
+            let quick = read_wanted(Dialect::ALL, &[file.as_bytes()], &environment, &wanted());
+            for (dialect, quick) in Dialect::ALL.iter().zip(&quick[0].by_reader) {
                 let (read, traps) = whole(*dialect, file.as_bytes(), &environment);
                 prop_assert_eq!(quick, &read, "{:?}", dialect);
-                let alone = read_wanted(&[*dialect], file.as_bytes(), &environment, &wanted());
-                prop_assert_eq!(&alone.traps, &traps, "{:?}", dialect);
+                let alone = read_wanted(&[*dialect], &[file.as_bytes()], &environment, &wanted());
+                prop_assert_eq!(&alone[0].traps, &traps, "{:?}", dialect);
             }
         }
     }

@@ -25,24 +25,27 @@ pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, 
 
 /// Reads a file as python-dotenv 1.2.3 does.
 pub(super) fn read_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    let rules = Rules {
-        keeps_byte_order_mark: false,
-        closes_behind_backslash: false,
-        comment_is_value: true,
-        passes_names_through: false,
-    };
-    read_with(bytes, environment, rules)
+    read_with(bytes, environment, RULES_1_2_3)
 }
 
 /// Reads a file as python-dotenv before 1.2.3 does.
 pub(super) fn read_1_1(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    let rules = Rules {
-        keeps_byte_order_mark: true,
-        closes_behind_backslash: true,
-        comment_is_value: true,
-        passes_names_through: false,
-    };
-    read_with(bytes, environment, rules)
+    read_with(bytes, environment, RULES_1_1)
+}
+
+/// Reads a file as `load_dotenv` does, for which the environment goes before the file.
+pub(super) fn load(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    read_with(bytes, environment, Rules { environment_first: true, ..NEWEST })
+}
+
+/// The same of 1.2.3.
+pub(super) fn load_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    read_with(bytes, environment, Rules { environment_first: true, ..RULES_1_2_3 })
+}
+
+/// The same of versions before 1.2.3.
+pub(super) fn load_1_1(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    read_with(bytes, environment, Rules { environment_first: true, ..RULES_1_1 })
 }
 
 /// Reads a file as docker-compose 1 does with python-dotenv 0.21.
@@ -55,6 +58,7 @@ pub(super) fn read_for_compose_1(
         closes_behind_backslash: true,
         comment_is_value: true,
         passes_names_through: true,
+        environment_first: false,
     };
     read_with(bytes, environment, rules)
 }
@@ -69,6 +73,8 @@ struct Rules {
     comment_is_value: bool,
     /// A name without a value passes the variable through.
     passes_names_through: bool,
+    /// A reference sees the environment before the file.
+    environment_first: bool,
 }
 
 /// The rules since 1.2.4.
@@ -77,7 +83,13 @@ const NEWEST: Rules = Rules {
     closes_behind_backslash: false,
     comment_is_value: false,
     passes_names_through: false,
+    environment_first: false,
 };
+
+const RULES_1_2_3: Rules = Rules { comment_is_value: true, ..NEWEST };
+
+const RULES_1_1: Rules =
+    Rules { keeps_byte_order_mark: true, closes_behind_backslash: true, ..RULES_1_2_3 };
 
 fn read_with(bytes: &[u8], environment: &Environment, rules: Rules) -> Result<Contents, Refusal> {
     let decoding = Decoding {
@@ -125,7 +137,7 @@ impl Statement<'_> {
         let name = std::str::from_utf8(name).unwrap_or_default();
         match &self.value {
             Some(value) => {
-                let value = resolve(collector, value);
+                let value = resolve(collector, value, rules);
                 collector.bounded(self.at, &value)?;
                 collector.assign(name, self.at, value);
             }
@@ -292,7 +304,7 @@ const fn unescape(byte: u8, quote: u8) -> Option<u8> {
 }
 
 /// `${NAME}` and `${NAME:-default}`; a name is anything without `}` and `:`.
-fn resolve(collector: &Collector<'_>, value: &[u8]) -> Vec<u8> {
+fn resolve(collector: &Collector<'_>, value: &[u8], rules: Rules) -> Vec<u8> {
     let mut out = Vec::with_capacity(value.len());
     let mut rest = value;
     while let Some(start) = memchr::memmem::find(rest, b"${") {
@@ -318,19 +330,30 @@ fn resolve(collector: &Collector<'_>, value: &[u8]) -> Vec<u8> {
         };
         out.extend_from_slice(&rest[..start]);
         let name = std::str::from_utf8(name).unwrap_or_default();
-        out.extend_from_slice(look_up(collector, name).unwrap_or(default));
+        out.extend_from_slice(look_up(collector, name, rules).unwrap_or(default));
         rest = tail;
     }
     out.extend_from_slice(rest);
     out
 }
 
-/// The file's own value first; a name without a value there is empty.
-fn look_up<'file>(collector: &'file Collector<'_>, name: &str) -> Option<&'file [u8]> {
+/// The file's own value first; a name without a value there is empty. `load_dotenv` looks into the
+/// environment before that.
+fn look_up<'file>(
+    collector: &'file Collector<'_>,
+    name: &str,
+    rules: Rules,
+) -> Option<&'file [u8]> {
+    let inherited = || collector.environment().get(name).map(SecretValue::expose);
+    if rules.environment_first
+        && let Some(value) = inherited()
+    {
+        return Some(value);
+    }
     match collector.assigned(name) {
         Some(Yield::Value(value)) => Some(value.expose()),
         Some(_) => Some(b""),
-        None => collector.environment().get(name).map(SecretValue::expose),
+        None => inherited(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
         Contents, Environment, MOST_VALUE_BYTES, Refusal,
         dotenv::{
             characters::through_json,
-            collector::Collector,
+            collector::{Above, Collector},
             commands::{self, Commands},
             source::{Decoding, Invalid, Returns, Source},
         },
@@ -19,14 +19,23 @@ use crate::{
 
 /// Reads a file as `Dotenv::parse` does.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
+    read_behind(bytes, environment, &Above::new())
+}
+
+/// The same of a file behind others, whose values its references see (`loadEnv`).
+pub(super) fn read_behind(
+    bytes: &[u8],
+    environment: &Environment,
+    above: &Above,
+) -> Result<Contents, Refusal> {
     let decoding = Decoding {
         drops_byte_order_mark: false,
         invalid: Invalid::Kept,
         returns: Returns::Newlines,
     };
     let source = Source::decode(bytes, decoding)?;
-    let mut lexer =
-        Lexer { collector: Collector::new(&source, environment), text: source.text(), at: 0 };
+    let collector = Collector::new(&source, environment).behind(above);
+    let mut lexer = Lexer { collector, text: source.text(), at: 0 };
     lexer.skip_empty_lines();
     while lexer.at < lexer.text.len() {
         let name = lexer.name()?;

@@ -80,21 +80,6 @@ fn who_wins_is_known(#[case] wins: ProcessWins, #[case] names: &[&str]) {
 }
 
 #[rstest]
-#[case::first(true, &[
-    "python-dotenv", "django-environ", "node-dotenv", "dotenv-expand", "dotenvx", "next",
-    "ruby-dotenv", "dotenvy", "godotenv", "phpdotenv",
-])]
-#[case::last(false, &[
-    "node", "node@20", "vite", "bun", "deno", "uv", "foreman", "symfony", "compose",
-    "compose-interpolation", "docker-run", "sh", "direnv", "systemd", "environment.d", "make",
-])]
-fn which_of_several_files_wins_is_known(#[case] first: bool, #[case] names: &[&str]) {
-    for name in names {
-        assert_eq!(Dialect::from_name(name).unwrap().first_file_wins(), first, "{name}");
-    }
-}
-
-#[rstest]
 #[case::plain(Dialect::PythonDotenv, "A=1\nK = v\n", 2, 5)]
 #[case::quoted(Dialect::PythonDotenv, "K='v'\n", 1, 4)]
 #[case::carriage_returns(Dialect::PythonDotenv, "A=1\r\nK=v\r\n", 2, 3)]
@@ -186,4 +171,19 @@ proptest! {
             hold(&contents, &bytes)?;
         }
     }
+}
+
+/// Lines of random files that the readers and we once read differently.
+#[rstest]
+#[case::underscore(Dialect::Deno, "A=1\nA_B=2\nK=$A_B\n", "2")]
+#[case::no_such_name(Dialect::Deno, "A=1\nK=$A_B,\n", ",")]
+#[case::no_name(Dialect::Bun, "K=a${}b\n", "ab")]
+#[case::name_of_the_process(Dialect::Dotenvx, "PARENT='${E}'\nK=w$PARENT$A\n", "wfrom-parent")]
+#[case::name_of_the_file(Dialect::Dotenvx, "E='${E}'\nK=w$E$A\n", "w${E}$A")]
+#[case::comment_inside(Dialect::Pam, "K=a\\\n# c\n\n\tb\n", "a\tb")]
+#[case::nothing_follows(Dialect::Pam, "K=v\nK=w\\\n \n", "v")]
+fn random_files_are_matched(#[case] dialect: Dialect, #[case] text: &str, #[case] value: &str) {
+    let contents = parse(dialect, text.as_bytes(), &environment()).unwrap();
+    let winner = contents.winner("K").unwrap();
+    assert_eq!(winner.yields, Yield::Value(SecretValue::new(value)), "{text:?}");
 }

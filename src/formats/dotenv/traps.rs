@@ -7,7 +7,10 @@ use crate::{
         secret::SecretValue,
         trap::{Trap, is_invisible},
     },
-    formats::{Contents, Environment, Refusal, dotenv::Dialect},
+    formats::{
+        Contents, Environment, Refusal,
+        dotenv::{Dialect, several::sees_others},
+    },
 };
 
 /// A trap of a variable; of the whole file where `variable` is `None`.
@@ -21,33 +24,56 @@ pub struct Found {
     pub position: Position,
 }
 
-/// The traps of the variables that `wanted` chooses. `read` is what the reader made of `bytes`.
-pub fn traps(
+/// The traps of the variables that `wanted` chooses, in files that are read as a set: what one of
+/// them defines, the others may refer to.
+pub fn of_files(
     dialect: Dialect,
-    bytes: &[u8],
-    read: &Result<Contents, Refusal>,
+    files: &[&[u8]],
+    read: &[Result<Contents, Refusal>],
     environment: &Environment,
     wanted: &[&str],
-) -> Vec<Found> {
-    let mut found = Vec::new();
-    let start = Position { line: 1, column: 1 };
-    let mut of_file = |trap, position| found.push(Found { variable: None, trap, position });
-    if is_oddly_encoded(bytes) {
-        of_file(Trap::Encoding, start);
-    }
-    let contents = match read {
-        Ok(contents) => contents,
+) -> Vec<Vec<Found>> {
+    let sees = sees_others(dialect);
+    let is_known = |name: &str| {
+        environment.contains_key(name)
+            || sees && read.iter().flatten().any(|contents| contents.winner(name).is_some())
+    };
+    let of_file = |(bytes, read): (&&[u8], &Result<Contents, Refusal>)| match read {
+        Ok(contents) => of_read(dialect, bytes, contents, &is_known, wanted),
         Err(refusal) => {
-            of_file(Trap::FileRejected, refusal.position.unwrap_or(start));
-            return found;
+            let start = Position { line: 1, column: 1 };
+            let position = refusal.position.unwrap_or(start);
+            let mut found = oddly_encoded(bytes);
+            found.push(Found { variable: None, trap: Trap::FileRejected, position });
+            found
         }
     };
+    files.iter().zip(read).map(of_file).collect()
+}
+
+/// The traps of one file that its reader accepts. `is_known` tells which variables a reference
+/// finds outside the file.
+pub fn of_read(
+    dialect: Dialect,
+    bytes: &[u8],
+    contents: &Contents,
+    is_known: &dyn Fn(&str) -> bool,
+    wanted: &[&str],
+) -> Vec<Found> {
+    let mut found = oddly_encoded(bytes);
+    let mut of_file = |trap, position| found.push(Found { variable: None, trap, position });
+    // What dotenvy passes over is all the rest of the file.
+    if matches!(dialect, Dialect::Uv | Dialect::DotenvyLoad)
+        && let Some(position) = contents.problems.first().and_then(|stop| stop.place.position)
+    {
+        of_file(Trap::RestIgnored, position);
+    }
     for occurrence in &contents.occurrences {
         if wanted.contains(&occurrence.variable.as_str())
             && let Some(position) = occurrence.place.position
         {
             let (before, raw) = line_around(bytes, position);
-            let source = Source { dialect, contents, environment, before, raw };
+            let source = Source { dialect, contents, is_known, before, raw };
             found.extend(source.traps(occurrence).into_iter().map(|trap| Found {
                 variable: Some(occurrence.variable.clone()),
                 trap,
@@ -59,6 +85,12 @@ pub fn traps(
         found.extend(swallowed(bytes, contents, name));
     }
     found
+}
+
+fn oddly_encoded(bytes: &[u8]) -> Vec<Found> {
+    let position = Position { line: 1, column: 1 };
+    let found = Found { variable: None, trap: Trap::Encoding, position };
+    is_oddly_encoded(bytes).then_some(found).into_iter().collect()
 }
 
 /// A byte order mark, UTF-16 without one, or bytes that are no UTF-8.
@@ -88,7 +120,7 @@ fn line_around(bytes: &[u8], at: Position) -> (&[u8], &[u8]) {
 struct Source<'a> {
     dialect: Dialect,
     contents: &'a Contents,
-    environment: &'a Environment,
+    is_known: &'a dyn Fn(&str) -> bool,
     /// What stands before the value on its line: the name, when the line is the value's own.
     before: &'a [u8],
     raw: &'a [u8],
@@ -141,9 +173,8 @@ impl Source<'_> {
         traps.push(Trap::DollarEaten);
         let names: Vec<(&[u8], Option<&[u8]>)> = names.collect();
         let is_set = |name: &[u8]| {
-            std::str::from_utf8(name).is_ok_and(|name| {
-                self.environment.contains_key(name) || self.contents.winner(name).is_some()
-            })
+            std::str::from_utf8(name)
+                .is_ok_and(|name| (self.is_known)(name) || self.contents.winner(name).is_some())
         };
         if names.iter().any(|(name, default)| default.is_none() && !is_set(name)) {
             traps.push(Trap::InterpolationEmpty);
@@ -246,8 +277,9 @@ mod tests {
     fn names(dialect: Dialect, file: &str) -> Vec<&'static str> {
         let environment = Environment::new();
         let read = parse(dialect, file.as_bytes(), &environment);
-        traps(dialect, file.as_bytes(), &read, &environment, &["KEY"])
+        of_files(dialect, &[file.as_bytes()], &[read], &environment, &["KEY"])
             .iter()
+            .flatten()
             .map(|found| found.trap.name())
             .collect()
     }
@@ -267,6 +299,8 @@ mod tests {
     #[case::bare_python(Dialect::PythonDotenv, "KEY\n", &["bare-name"])]
     #[case::refused(Dialect::DockerRun, "KEY=1\nB C=2\n", &["file-rejected"])]
     #[case::mark(Dialect::Node, "\u{feff}KEY=1\n", &["encoding", "swallowed-key"])]
+    #[case::rest(Dialect::Uv, "KEY=1\nB C=2\n", &["rest-ignored"])]
+    #[case::rest_of_dotenvy(Dialect::DotenvyLoad, "KEY=1\nB C=2\n", &["rest-ignored"])]
     #[case::ruby_runs(Dialect::RubyDotenv, "KEY=$(id)\n", &["executes-commands"])]
     #[case::ruby_default(Dialect::Dotenvy, "KEY=${NONE:-abc}\n", &["dollar-eaten", "default-not-supported"])]
     fn bytes_show_their_traps(
@@ -282,7 +316,7 @@ mod tests {
         let file = b"A=1\nKEY=abc#def\n";
         let environment = Environment::new();
         let read = parse(Dialect::NodeDotenv, file, &environment);
-        let found = traps(Dialect::NodeDotenv, file, &read, &environment, &["KEY"]);
-        assert_eq!(found[0].position, Position { line: 2, column: 5 });
+        let found = of_files(Dialect::NodeDotenv, &[file], &[read], &environment, &["KEY"]);
+        assert_eq!(found[0][0].position, Position { line: 2, column: 5 });
     }
 }

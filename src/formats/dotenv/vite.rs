@@ -10,7 +10,7 @@ use crate::formats::{
 
 /// Reads a file as Vite does on Node 20.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    expand(node_20::parse(bytes, environment)?, environment)
+    expanded(node_20::parse(bytes, environment)?, environment)
 }
 
 /// Reads a file as Vite does on Node 22 and later.
@@ -18,10 +18,11 @@ pub(super) fn read_on_node_22(
     bytes: &[u8],
     environment: &Environment,
 ) -> Result<Contents, Refusal> {
-    expand(node::parse(bytes, environment)?, environment)
+    expanded(node::parse(bytes, environment)?, environment)
 }
 
-fn expand(contents: Contents, environment: &Environment) -> Result<Contents, Refusal> {
+/// What Vite makes of what the parser has read, of one file or of several.
+pub(super) fn expanded(contents: Contents, environment: &Environment) -> Result<Contents, Refusal> {
     let mut contents =
         dotenv_expand::second_pass(contents, environment, false, dotenv_expand::expand)?;
     dotenv_expand::end_at_nul(&mut contents);

@@ -10,7 +10,8 @@ use crate::{
 };
 
 const NO_NAME: &str = "a Fly secret without a `name`";
-const STAGED: &str = "staged: no machine has it before the next deploy";
+/// The trap `staged`.
+pub const STAGED: &str = "staged: no machine has it before the next deploy";
 const PARTIAL: &str = "deployed to some machines only";
 
 /// Older versions begin the fields with a capital.

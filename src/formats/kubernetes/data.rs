@@ -19,7 +19,11 @@ use crate::{
 const NOT_BASE64: &str = "this value of `data` is not base64, so Kubernetes refuses the Secret: encode it (`printf %s … | base64 -w0`), or put the text into `stringData`";
 const NOT_TEXT: &str =
     "this value is not a text, so Kubernetes refuses the object: put it in quotes";
-const ENCODED_AGAIN: &str = "what it decodes to is base64 again: it was encoded twice";
+/// The trap `base64-layer`.
+pub const ENCODED_AGAIN: &str = "what it decodes to is base64 again: it was encoded twice";
+/// The same, of what `echo` adds.
+pub const ENCODED_BREAK: &str =
+    "a line break was encoded with it, as `echo` adds one: use `printf %s … | base64 -w0`";
 const LAST_APPLIED: &str = "this annotation keeps the values that were applied last, in plain text";
 
 /// The annotation in which `kubectl apply` keeps a copy.
@@ -171,6 +175,9 @@ impl Data {
                 Some(value) => {
                     if base64::is_encoded_again(&value) {
                         self.problems.push(Problem { place: at.clone(), text: ENCODED_AGAIN });
+                    }
+                    if value.ends_with(b"\n") {
+                        self.problems.push(Problem { place: at.clone(), text: ENCODED_BREAK });
                     }
                     self.set(Entry::new(name, at, Yield::Value(SecretValue::new(value))));
                 }

@@ -3,7 +3,7 @@
 use crate::{
     domain::reading::OpaqueReason,
     formats::shell::{
-        Shell,
+        LEAVES, MADE, Shell,
         scanner::{Block, Scanner, Status, Stop},
         state::{Certainty, Known},
         words::{Piece, Word, name_length},
@@ -23,6 +23,14 @@ enum Argument {
     Word(Word),
 }
 
+impl Argument {
+    /// As a word; of an assignment, its value.
+    fn word(&self) -> &Word {
+        let (Self::Word(word) | Self::Assignment(Assignment { value: word, .. })) = self;
+        word
+    }
+}
+
 /// What the options of `declare` and its kin say.
 #[derive(Default)]
 struct Declaration {
@@ -34,7 +42,7 @@ struct Declaration {
     ignores: bool,
 }
 
-impl Scanner<'_> {
+impl Scanner<'_, '_, '_> {
     /// A reserved word, or a simple command up to the operator that ends it.
     pub(super) fn command(&mut self) -> Result<(), Stop> {
         let start = self.at;
@@ -64,12 +72,14 @@ impl Scanner<'_> {
             b"then" | b"elif" | b"else" | b"do" => self.turn(word)?,
             b"{" => self.open(Block::Braces, Certainty::Runs)?,
             b"fi" => self.close(&[Block::Branch])?,
+            b"done" if self.next_turn() => return Ok(true),
             b"done" => self.close(&[Block::LoopBody])?,
             b"esac" => self.close(&[Block::Choice])?,
             b"}" => self.close(&[Block::Braces])?,
             b"!" => self.negates = !self.negates,
             b"time" => {}
-            b"for" | b"select" => return self.loop_head(after).map(|()| true),
+            b"for" => return self.loop_head(after, true).map(|()| true),
+            b"select" => return self.loop_head(after, false).map(|()| true),
             b"case" => return self.case_head(after).map(|()| true),
             b"function" if self.shell != Shell::Posix => {
                 self.at = after;
@@ -90,9 +100,10 @@ impl Scanner<'_> {
     }
 
     /// `for NAME in …` or `for ((…))`, up to its `do`.
-    fn loop_head(&mut self, after: usize) -> Result<(), Stop> {
+    fn loop_head(&mut self, after: usize, takes_all: bool) -> Result<(), Stop> {
         self.at = after;
         self.skip_blanks();
+        let entry = self.certainty();
         self.open(Block::LoopHead, Certainty::Maybe)?;
         if self.words.text[self.at..].starts_with(b"((") && self.arithmetic() {
             return Ok(());
@@ -104,17 +115,34 @@ impl Scanner<'_> {
         }
         let name = self.text(name_at, name_at + length);
         self.at += length;
-        let value = Known::Opaque(OpaqueReason::Conditional);
-        self.state.assign(&name, name_at, value, self.certainty(), false);
+        self.skip_blanks();
+        let mut values = (takes_all && self.words.is_word(self.at, b"in")).then(Vec::new);
+        if values.is_some() {
+            self.at += b"in".len();
+        }
         loop {
             self.skip_blanks();
             match self.words.text.get(self.at) {
                 None | Some(b'\n' | b';' | b'&' | b'|' | b')') => break,
                 Some(b'<' | b'>') => self.redirection()?,
-                Some(b'(') => self.at = self.words.command_end(self.at + 1)?,
-                Some(_) => self.at = self.words.word(self.at)?.1,
+                Some(b'(') => {
+                    values = None;
+                    self.at = self.words.command_end(self.at + 1)?;
+                }
+                Some(_) => {
+                    let start = self.at;
+                    let (word, end) = self.words.word(start)?;
+                    self.at = end;
+                    if let Some(known) = &mut values {
+                        match self.listed(start, &word, entry)? {
+                            Some(list) => known.extend(list),
+                            None => values = None,
+                        }
+                    }
+                }
             }
         }
+        self.begin_turns(name, name_at, values);
         self.ended(Status::Unknown);
         Ok(())
     }
@@ -138,17 +166,31 @@ impl Scanner<'_> {
     /// `[[ … ]]`, whose operators are no operators of the shell.
     fn test(&mut self, after: usize) -> Result<(), Stop> {
         self.at = after;
+        let mut operands = Some(Vec::new());
         loop {
             self.skip_blanks();
             match self.words.text.get(self.at) {
                 None => return Err(Stop::Syntax(after)),
                 Some(_) if self.words.is_word(self.at, b"]]") => break,
-                Some(b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')') => self.at += 1,
-                Some(_) => self.at = self.words.word(self.at)?.1,
+                Some(b'\n' | b';' | b'&' | b'|' | b'<' | b'>' | b'(' | b')') => {
+                    operands = None;
+                    self.at += 1;
+                }
+                Some(_) => {
+                    let (word, end) = self.words.word(self.at)?;
+                    self.at = end;
+                    if let Some(operands) = &mut operands {
+                        operands.push(word);
+                    }
+                }
             }
         }
         self.at += b"]]".len();
-        self.ended(Status::Unknown);
+        let status = match operands {
+            Some(operands) => self.tested(&operands)?,
+            None => Status::Unknown,
+        };
+        self.ended(status);
         Ok(())
     }
 
@@ -254,6 +296,10 @@ impl Scanner<'_> {
         let name = self.text(self.at, self.at + length);
         let start = self.at + length + sign;
         if self.words.text.get(start) == Some(&b'(') {
+            if self.shell == Shell::Bash {
+                let certainty = self.certainty();
+                self.state.make_array(&name, start, certainty);
+            }
             self.at = self.words.command_end(start + 1)?;
             return Ok(None);
         }
@@ -328,8 +374,8 @@ impl Scanner<'_> {
                 return Ok(Status::Success);
             }
             b"set" | b"setopt" | b"unsetopt" => {
-                if certainty == Certainty::Runs {
-                    self.set(name, &arguments);
+                if certainty <= Certainty::Maybe {
+                    self.set(name, &arguments, certainty);
                 }
                 return Ok(Status::Success);
             }
@@ -347,7 +393,20 @@ impl Scanner<'_> {
             }
             b"eval" => self.eval(at, &arguments, certainty),
             b"." | b"source" if certainty <= Certainty::Maybe => {
-                self.state.problem(at, "another file is read here; what it sets is not known");
+                let words = arguments.iter().map(Argument::word).collect::<Vec<_>>();
+                return self.source(at, &words, certainty);
+            }
+            b"[" | b"test" => {
+                self.expand_all(&arguments, certainty)?;
+                let mut words: Vec<Word> =
+                    arguments.iter().map(|argument| argument.word().clone()).collect();
+                if name == b"[" {
+                    words.pop();
+                }
+                return self.tested(&words);
+            }
+            b"break" | b"continue" if certainty <= Certainty::Maybe => {
+                self.leave_loop(name == b"break" && certainty == Certainty::Runs);
             }
             b"return" | b"exit" => self.leave(name, at, certainty)?,
             _ => self.expand_all(&arguments, certainty)?,
@@ -361,12 +420,13 @@ impl Scanner<'_> {
             return Ok(());
         }
         match certainty {
-            Certainty::Runs if name == b"return" => return Err(Stop::Returns),
-            Certainty::Runs => return Err(Stop::Exits(at)),
-            Certainty::Maybe => {
-                let text = "leaves the file under a condition; not every shell reads what is below";
-                self.state.problem(at, text);
+            Certainty::Runs | Certainty::Maybe
+                if name == b"return" && self.certainty_here() == Certainty::Runs =>
+            {
+                return Err(Stop::Returns);
             }
+            Certainty::Runs => return Err(Stop::Exits(at)),
+            Certainty::Maybe => self.state.problem(at, LEAVES),
             Certainty::Lost | Certainty::Never => {}
         }
         Ok(())
@@ -413,6 +473,11 @@ impl Scanner<'_> {
                         if how.keeps_back {
                             self.state.remove(&name, at, certainty, true);
                         } else if how.exports {
+                            if self.shell == Shell::Zsh && self.state.awaits_value(&name) {
+                                // In zsh a second time sets it, to nothing.
+                                let nothing = Known::Bytes(Vec::new());
+                                self.state.assign(&name, at, nothing, certainty, true);
+                            }
                             self.state.export(&name, at, certainty);
                         }
                     }
@@ -443,14 +508,14 @@ impl Scanner<'_> {
     }
 
     /// `set -a`, `set -o allexport` and zsh's `setopt allexport`.
-    fn set(&mut self, command: &[u8], arguments: &[Argument]) {
+    fn set(&mut self, command: &[u8], arguments: &[Argument], certainty: Certainty) {
         let mut named = None;
         for argument in arguments {
             let Argument::Word(word) = argument else { return };
             let option = word.literal().unwrap_or_default();
             if let Some(on) = named.take() {
                 if option == b"allexport" {
-                    self.state.exports_all = on;
+                    self.state.export_all(on, certainty);
                 }
                 continue;
             }
@@ -458,7 +523,7 @@ impl Scanner<'_> {
                 (b"set", [b'-' | b'+', b'-', ..] | []) => return,
                 (b"set", [sign @ (b'-' | b'+'), letters @ ..]) => {
                     if letters.contains(&b'a') {
-                        self.state.exports_all = *sign == b'-';
+                        self.state.export_all(*sign == b'-', certainty);
                     }
                     if letters.ends_with(b"o") {
                         named = Some(*sign == b'-');
@@ -472,7 +537,7 @@ impl Scanner<'_> {
                         .map(u8::to_ascii_lowercase)
                         .collect();
                     if plain == b"allexport" {
-                        self.state.exports_all = command == b"setopt";
+                        self.state.export_all(command == b"setopt", certainty);
                     }
                 }
             }
@@ -481,7 +546,7 @@ impl Scanner<'_> {
 
     /// What `eval` runs is not known, but a name that it plainly assigns is.
     fn eval(&mut self, at: usize, arguments: &[Argument], certainty: Certainty) {
-        self.state.problem(at, "a command is made while the file runs; what it sets is not known");
+        self.state.problem(at, MADE);
         let mut exports = false;
         for argument in arguments {
             let (name, at) = match argument {
@@ -505,9 +570,7 @@ impl Scanner<'_> {
 
     fn expand_all(&mut self, arguments: &[Argument], certainty: Certainty) -> Result<(), Stop> {
         for argument in arguments {
-            let (Argument::Word(word) | Argument::Assignment(Assignment { value: word, .. })) =
-                argument;
-            self.expand(word, certainty)?;
+            self.expand(argument.word(), certainty)?;
         }
         Ok(())
     }

@@ -39,7 +39,7 @@ pub(super) fn read(bytes: &[u8]) -> Contents {
             record(&mut state, &line);
         }
         start = line.next;
-        state.commit();
+        state.commit(true);
     }
     state.finish()
 }
@@ -47,6 +47,7 @@ pub(super) fn read(bytes: &[u8]) -> Contents {
 /// The line that starts at `start`; `None` when the file ends where it should go on.
 fn read_line(bytes: &[u8], start: usize) -> Option<Line> {
     let mut line = Line { content: Vec::new(), at: start, next: start };
+    let mut continued = false;
     loop {
         let rest = &bytes[line.next..];
         let physical = &rest[..memchr::memchr(b'\n', rest).unwrap_or(rest.len())];
@@ -55,6 +56,13 @@ fn read_line(bytes: &[u8], start: usize) -> Option<Line> {
             line.at = line.next + indent;
         }
         line.next += (physical.len() + 1).min(rest.len());
+        // Neither a comment nor a blank line ends what a backslash continued.
+        if continued && matches!(physical.get(indent), None | Some(b'#')) {
+            if line.next >= bytes.len() {
+                return None;
+            }
+            continue;
+        }
         let text = if line.content.is_empty() { &physical[indent..] } else { physical };
         if let Some(comment) = memchr::memchr(b'#', physical) {
             let kept = comment.saturating_sub(physical.len() - text.len());
@@ -67,8 +75,9 @@ fn read_line(bytes: &[u8], start: usize) -> Option<Line> {
                 line.content.extend_from_slice(text);
                 return Some(line);
             }
-            Some(continued) => line.content.extend_from_slice(continued),
+            Some(before) => line.content.extend_from_slice(before),
         }
+        continued = true;
         if line.next >= bytes.len() {
             return None;
         }

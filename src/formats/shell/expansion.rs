@@ -15,6 +15,7 @@ use crate::{
 /// Names that the shell sets by itself, so that a file cannot tell their values.
 const SET_BY_THE_SHELL: &[&str] = &[
     "BASHPID",
+    "BASH_SOURCE",
     "BASH_VERSION",
     "EPOCHREALTIME",
     "EPOCHSECONDS",
@@ -34,7 +35,7 @@ const SET_BY_THE_SHELL: &[&str] = &[
     "ZSH_VERSION",
 ];
 
-impl Scanner<'_> {
+impl Scanner<'_, '_, '_> {
     /// What a word gives at this place.
     pub(super) fn expand(&mut self, word: &Word, certainty: Certainty) -> Result<Known, Stop> {
         let mut bytes = Vec::new();

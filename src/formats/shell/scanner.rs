@@ -8,6 +8,7 @@ use crate::formats::{
     Contents, Environment,
     shell::{
         Shell,
+        sources::{Sources, Turns},
         state::{Certainty, State},
         words::{Grammar, Unclosed, Words},
     },
@@ -45,6 +46,10 @@ pub(super) enum Stop {
     Exits(usize),
     /// `${` that is no expansion.
     BadSubstitution(usize),
+    /// No file fits a pattern, for zsh.
+    NoFile(usize),
+    /// The shell ended inside a file that this one reads.
+    Ended(Position),
 }
 
 impl From<Unclosed> for Stop {
@@ -89,20 +94,27 @@ pub(super) struct Frame {
     /// Of the block as a whole.
     entry: Certainty,
     /// Of the branch that is open.
-    branch: Certainty,
+    pub(super) branch: Certainty,
     /// Of the branches behind it.
     otherwise: Certainty,
     /// The body of a function.
     pub(super) is_function: bool,
+    /// A loop over words that are all known.
+    pub(super) turns: Option<Turns>,
 }
 
 /// Reads a file.
 #[derive(Debug)]
-pub(super) struct Scanner<'file> {
-    pub(super) words: Words<'file>,
+pub(super) struct Scanner<'text, 'run, 'caller> {
+    pub(super) words: Words<'text>,
     pub(super) at: usize,
-    pub(super) state: State<'file>,
+    pub(super) state: &'run mut State<'caller>,
+    pub(super) sources: &'run mut Sources<'caller>,
     pub(super) shell: Shell,
+    /// Whether the file as a whole takes effect.
+    base: Certainty,
+    /// Where the journal stood after the last complete command of this file.
+    committed: usize,
     pub(super) frames: Vec<Frame>,
     pub(super) status: Status,
     /// Of the next command, by the `&&`, `||` and `|` before it.
@@ -117,7 +129,7 @@ pub(super) struct Scanner<'file> {
     awaits_command: bool,
     /// The next block is the body of a function.
     pub(super) begins_function: bool,
-    here_documents: Vec<(Vec<u8>, bool)>,
+    pub(super) here_documents: Vec<(Vec<u8>, bool)>,
 }
 
 /// Reads `bytes` as a shell does, and says how that ends.
@@ -126,31 +138,48 @@ pub(in crate::formats) fn scan(
     environment: &Environment,
     how: Scan,
 ) -> (Contents, End) {
-    let grammar = Grammar {
-        dollar_quotes: how.shell != Shell::Posix,
-        word_parentheses: how.shell == Shell::Zsh,
-    };
-    let mut scanner = Scanner {
-        words: Words { text: bytes, grammar },
-        at: 0,
-        state: State::new(bytes, environment, how.exports_all),
-        shell: how.shell,
-        frames: Vec::new(),
-        status: Status::Success,
-        gate: Certainty::Runs,
-        after_command: false,
-        negates: false,
-        list_start: 0,
-        awaits_command: false,
-        begins_function: false,
-        here_documents: Vec::new(),
-    };
-    let end = scanner.run();
-    (scanner.state.finish(), end)
+    let mut state = State::new(bytes, environment, how.exports_all);
+    let mut sources = Sources::default();
+    let end = Scanner::new(bytes, how.shell, &mut state, &mut sources, Certainty::Runs).run();
+    (state.finish(), end)
 }
 
-impl Scanner<'_> {
-    fn run(&mut self) -> End {
+impl<'text, 'run, 'caller> Scanner<'text, 'run, 'caller> {
+    /// At the start of a file, which takes effect as `base` says.
+    pub(super) fn new(
+        text: &'text [u8],
+        shell: Shell,
+        state: &'run mut State<'caller>,
+        sources: &'run mut Sources<'caller>,
+        base: Certainty,
+    ) -> Self {
+        let grammar =
+            Grammar { dollar_quotes: shell != Shell::Posix, word_parentheses: shell == Shell::Zsh };
+        let start = state.mark();
+        Scanner {
+            words: Words { text, grammar },
+            at: 0,
+            state,
+            sources,
+            shell,
+            base,
+            committed: start,
+            frames: Vec::new(),
+            status: Status::Success,
+            gate: Certainty::Runs,
+            after_command: false,
+            negates: false,
+            list_start: start,
+            awaits_command: false,
+            begins_function: false,
+            here_documents: Vec::new(),
+        }
+    }
+}
+
+impl Scanner<'_, '_, '_> {
+    /// Reads the file to its end, or as far as the shell does.
+    pub(super) fn run(&mut self) -> End {
         loop {
             match self.step() {
                 Ok(true) => {}
@@ -158,13 +187,13 @@ impl Scanner<'_> {
                     return End::Reached;
                 }
                 Ok(false) => {
-                    self.state.roll_back();
+                    self.state.roll_back_to(self.committed);
                     let at = self.words.text.len();
                     self.state.problem(at, "the file ends inside a command; the shell refuses it");
                     return End::Reached;
                 }
                 Err(Stop::Syntax(at)) => {
-                    self.state.roll_back();
+                    self.state.roll_back_to(self.committed);
                     self.state.problem(at, "a syntax error; the shell reads no further");
                     return End::Reached;
                 }
@@ -172,11 +201,16 @@ impl Scanner<'_> {
                     self.state.problem(at, "a bad substitution; the shell reads no further");
                     return End::Reached;
                 }
+                Err(Stop::NoFile(at)) => {
+                    self.state.problem(at, "no file fits the pattern; zsh reads no further");
+                    return End::Reached;
+                }
                 Err(Stop::Returns) => return End::Reached,
                 Err(Stop::Exits(at)) => {
                     self.state.problem(at, "the shell ends here");
                     return End::ShellExits(self.state.position(at));
                 }
+                Err(Stop::Ended(position)) => return End::ShellExits(position),
             }
         }
     }
@@ -207,7 +241,9 @@ impl Scanner<'_> {
                 let both = rest.get(1) == Some(&b'&');
                 self.separator(if both { 2 } else { 1 })?;
                 self.awaits_command = true;
-                self.gate = Certainty::Lost;
+                // The last command of a pipe of zsh runs in the shell itself.
+                let in_shell = self.shell == Shell::Zsh;
+                self.gate = if in_shell { Certainty::Maybe } else { Certainty::Lost };
             }
             [b')', ..] => {
                 self.at += 1;
@@ -264,7 +300,7 @@ impl Scanner<'_> {
             self.after_command = false;
             self.gate = Certainty::Runs;
             if self.frames.is_empty() {
-                self.state.commit();
+                self.committed = self.state.commit(self.sources.is_outermost());
             }
             self.list_start = self.state.mark();
         }
@@ -307,6 +343,11 @@ impl Scanner<'_> {
 
     /// Whether a command at this place takes effect.
     pub(super) fn certainty(&self) -> Certainty {
+        self.base.max(self.certainty_here())
+    }
+
+    /// The same, given that the file is read at all.
+    pub(super) fn certainty_here(&self) -> Certainty {
         let frames = self.frames.iter().flat_map(|frame| [frame.entry, frame.branch]);
         frames.fold(self.gate, Certainty::max)
     }
@@ -335,10 +376,25 @@ impl Scanner<'_> {
         let is_function = std::mem::take(&mut self.begins_function);
         let branch = if is_function { branch.max(Certainty::Maybe) } else { branch };
         let entry = std::mem::replace(&mut self.gate, Certainty::Runs);
-        self.frames.push(Frame { block, entry, branch, otherwise: Certainty::Maybe, is_function });
+        self.frames.push(Frame {
+            block,
+            entry,
+            branch,
+            otherwise: Certainty::Maybe,
+            is_function,
+            turns: None,
+        });
         self.after_command = false;
         self.list_start = self.state.mark();
         Ok(())
+    }
+
+    /// The commands of a loop begin once more.
+    pub(super) const fn starts_over(&mut self) {
+        self.after_command = false;
+        self.negates = false;
+        self.awaits_command = false;
+        self.gate = Certainty::Runs;
     }
 
     /// Ends the innermost block, which must be one of these.
@@ -360,6 +416,7 @@ impl Scanner<'_> {
     pub(super) fn turn(&mut self, word: &[u8]) -> Result<(), Stop> {
         let misplaced = Stop::Syntax(self.at);
         let status = self.status;
+        let body = self.at + word.len();
         let frame = self.frames.last_mut().ok_or(misplaced)?;
         let (block, branch) = match (word, frame.block) {
             (b"then", Block::Condition) => {
@@ -374,7 +431,13 @@ impl Scanner<'_> {
             }
             (b"elif", Block::Branch) => (Block::Condition, frame.otherwise),
             (b"else", Block::Branch) => (Block::Branch, frame.otherwise),
-            (b"do", Block::LoopHead) => (Block::LoopBody, Certainty::Maybe),
+            (b"do", Block::LoopHead) => match &mut frame.turns {
+                Some(turns) => {
+                    turns.body = body;
+                    (Block::LoopBody, frame.branch)
+                }
+                None => (Block::LoopBody, Certainty::Maybe),
+            },
             _ => return Err(misplaced),
         };
         (frame.block, frame.branch) = (block, branch);

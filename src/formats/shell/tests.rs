@@ -107,7 +107,16 @@ fn check(shell: Shell, text: &str, sees: &Sees) {
 #[case::false_condition("if false; then export K=v; else export K=w; fi", Value("w"))]
 #[case::below_a_condition("if x; then export K=a; fi\nexport K=v", Value("v"))]
 #[case::choice("case $x in\n a|b) export K=v ;;\n (*) : ;;\nesac", Conditional)]
-#[case::loop_body("for i in 1 2; do export K=$i; done", Conditional)]
+#[case::loop_over_words("for i in 1 2; do export K=$i; done", Value("2"))]
+#[case::loop_over_a_value("A='1 2'; for i in $A; do export K=$i; done", Value("2"))]
+#[case::loop_over_nothing("for i in $MISSING; do export K=v; done", Nothing)]
+#[case::loop_over_a_command("for i in $(x); do export K=$i; done", Conditional)]
+#[case::loop_that_may_end("for i in 1 2; do x && break; export K=$i; done", Conditional)]
+#[case::loop_in_a_loop("for i in 1 2; do for j in a b; do export K=$i$j; done; done", Value("2b"))]
+#[case::here_document_in_a_loop(
+    "for i in 1 2; do cat <<E; done; export K=v\nK=no\nE\nexport L=w",
+    Value("v")
+)]
 #[case::loop_while("while read l; do export K=$l; done < f", Conditional)]
 #[case::function("f() { export K=v; }", Conditional)]
 #[case::named_function("function f {\n export K=v\n}", Conditional)]
@@ -211,6 +220,11 @@ fn values_have_their_places(#[case] text: &str, #[case] line: u32, #[case] colum
 #[case("~/.profile", Shell::Posix)]
 #[case("/etc/environment", Shell::EnvironmentFile)]
 #[case("project/.envrc", Shell::Bash)]
+#[case("~/.config/fish/config.fish", Shell::Fish)]
+#[case("~/.config/fish/fish_variables", Shell::Fish)]
+#[case("~/.config/fish", Shell::Fish)]
+#[case("~/.config/environment.d", Shell::EnvironmentD)]
+#[case("/etc/environment.d/10-keys.conf", Shell::EnvironmentD)]
 fn names_suggest_the_reader(#[case] path: &str, #[case] shell: Shell) {
     assert_eq!(Shell::guess(path), shell);
     assert_eq!(Shell::from_name(shell.name()), Some(shell));

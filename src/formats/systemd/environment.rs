@@ -24,9 +24,12 @@ use crate::{
     },
 };
 
-const REST_IGNORED: &str =
+/// The trap `rest-ignored`.
+pub const REST_IGNORED: &str =
     "systemd ignores the rest of this line: an open quote, or an escape that it does not know";
-const NO_ASSIGNMENT: &str = "systemd ignores this word: it is no assignment; quote what has blanks";
+/// The same.
+pub const NO_ASSIGNMENT: &str =
+    "systemd ignores this word: it is no assignment; quote what has blanks";
 const NO_NAME: &str = "systemd ignores this word: it is no variable's name";
 const UNKNOWN_SPECIFIER: &str =
     "only the machine that runs the unit knows this specifier; a percent sign is written `%%`";

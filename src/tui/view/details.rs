@@ -13,6 +13,7 @@ use crate::{
     domain::{
         key::Key,
         layer::LayerKind,
+        outcome::Received,
         reading::{Occurrence, Origin, State, Yield},
         snapshot::Row,
     },
@@ -215,6 +216,16 @@ fn provider_section(page: &mut Page<'_>, row: &Row) {
     if let Some(advice) = &probe.advice {
         page.fact("advice", advice);
     }
+    if let Some(doubt) = probe.doubt() {
+        page.fact("how sure", &format!("{doubt}: one source says what this answer means"));
+    }
+    if let Some(received) = probe.received {
+        let text = match received {
+            Received::ThisKey => "this key, as far as the answer shows it",
+            Received::AnotherKey => "another key: it was replaced on the way",
+        };
+        page.fact("received", text);
+    }
     if let Some(endpoint) = &probe.endpoint {
         page.fact("asked", endpoint);
     }
@@ -282,7 +293,7 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
 
 fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
     let value = match &occurrence.yields {
-        Yield::Value(key) => key.mask.clone(),
+        Yield::Value(key) => key.told(),
         Yield::Unset => "unset".into(),
         Yield::Inherited => "passed through from the environment".into(),
         Yield::Opaque(reason) => reason.text().into(),
@@ -292,6 +303,7 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::ComposeEnvironment => Some("environment: of the service".to_owned()),
         Origin::ComposeEnvFile => Some("env_file: of the service".to_owned()),
         Origin::ComposeDotenv => Some("the project's .env".to_owned()),
+        Origin::ComposeMount(path) => Some(format!("the file {path} in the container")),
         Origin::ShellEnvironment => Some("this shell".to_owned()),
         Origin::CiScope(scope) => Some(format!("scope {scope}")),
         Origin::CiReference(name) => Some(format!("takes {name}")),

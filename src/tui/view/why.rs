@@ -187,6 +187,9 @@ pub fn provider(model: &Model, row: &Row) -> Option<String> {
     if let Some(checked) = probe.checked_at {
         text.push_str(&format!(", {} ago", age(checked, model.now)));
     }
+    if let Some(doubt) = probe.doubt() {
+        text.push_str(&format!(", {doubt}"));
+    }
     if let Some(meaning) = &probe.meaning {
         text.push_str(&format!(": {}", model.glyphs.own(meaning)));
     }

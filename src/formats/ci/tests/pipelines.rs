@@ -147,7 +147,7 @@ pipeline {{
 }
 
 pub(super) fn samples() -> Vec<String> {
-    vec![gitlab(), workflow(), buildkite(), jenkinsfile()]
+    vec![gitlab(), workflow(), buildkite(), jenkinsfile(), circleci_config(), azure_pipeline()]
 }
 
 #[test]
@@ -308,6 +308,10 @@ fn quotes_in_patterns_and_long_texts_mislead_nobody() {
 #[case::workflow_list(workflow().replace("NUMBER: 1.10", "NUMBER: [1]"), 5)]
 #[case::workflow_text(workflow().replace("env:\n          OPENAI_API_KEY: ${{ secrets.OPENAI_KEY_PROD }}", "env: none"), 21)]
 #[case::buildkite_map(buildkite().replace("OCTAL: 012", "OCTAL: {a: b}"), 3)]
+#[case::circleci_list(circleci_config().replace("OCTAL: 012", "OCTAL: [1]"), 17)]
+#[case::circleci_text(circleci_config().replace("environment:\n            - REGION: us", "environment: none"), 22)]
+#[case::azure_item(azure_pipeline().replace("- name: OPENAI_API_KEY\n  value", "- nothing: x\n  value"), 4)]
+#[case::azure_list(azure_pipeline().replace("value: small", "value: [a]"), 7)]
 #[case::jenkins_text(jenkinsfile().replace("T3BlbkFJ", "'"), 6)]
 #[case::jenkins_block(jenkinsfile().trim_end().trim_end_matches('}').to_owned(), 3)]
 fn damaged_pipelines_are_refused_at_their_place(#[case] text: String, #[case] line: u32) {
@@ -337,4 +341,124 @@ fn variables_times_jobs_are_bounded() {
     }
     let refusal = read(None, None, text.as_bytes()).unwrap_err();
     assert!(refusal.reason.contains("250000") && refusal.position.is_some());
+}
+
+fn circleci_config() -> String {
+    let (image, job, step) = (key("A"), key("B"), key("C"));
+    format!(
+        r"version: 2.1
+executors:
+  node:
+    docker: [{{image: 'cimg/node:22', environment: {{OPENAI_API_KEY: {image}, REGION: eu}}}}]
+commands:
+  smoke:
+    steps:
+      - run: {{name: smoke, command: ./smoke, environment: {{OPENAI_API_KEY: {step}}}}}
+jobs:
+  build:
+    executor: node
+    steps: [checkout]
+  deploy:
+    executor: {{name: node}}
+    environment:
+      OPENAI_API_KEY: {job}
+      OCTAL: 012
+    steps:
+      - smoke
+      - run:
+          command: make
+          environment:
+            - REGION: us
+workflows:
+  all:
+    jobs:
+      - build
+      - deploy: {{context: [shared]}}
+"
+    )
+}
+
+#[test]
+fn circleci_jobs_and_steps_are_rows() {
+    let text = circleci_config();
+    let file = file(&text, None);
+    assert_eq!(file.platform, Platform::Circleci);
+    assert!(!file.is_export);
+    let names: Vec<_> = file.rows.iter().map(|row| row.name.clone().unwrap()).collect();
+    assert_eq!(names, ["build", "deploy", "deploy/smoke", "deploy/step 2"]);
+    let key_of = |name: &str| winner(row(&file, name), "OPENAI_API_KEY");
+    assert_eq!(key_of("build"), value(key("A")));
+    assert_eq!(key_of("deploy"), value(key("B")));
+    assert_eq!(key_of("deploy/smoke"), value(key("C")));
+    assert_eq!(line_of(row(&file, "deploy"), "OPENAI_API_KEY"), 16);
+    assert_eq!(winner(row(&file, "deploy/step 2"), "REGION"), value("us".to_owned()));
+    let deploy = row(&file, "deploy");
+    assert!(deploy.elsewhere, "contexts and the project may give more");
+    assert_eq!(deploy.contents.problems.len(), 1, "the context");
+    assert_eq!(deploy.contents.traps.len(), 1);
+    assert_eq!(deploy.contents.traps[0].1.trap.name(), "yaml-retyped");
+    assert!(file.rows[0].contents.problems.is_empty());
+}
+
+fn azure_pipeline() -> String {
+    let (top, stage, job) = (key("A"), key("B"), key("C"));
+    format!(
+        r"trigger: [main]
+variables:
+- group: shared
+- name: OPENAI_API_KEY
+  value: {top}
+- name: model.name
+  value: small
+stages:
+- stage: test
+  variables: {{OPENAI_API_KEY: {stage}}}
+  jobs:
+  - job: unit
+    steps:
+    - script: make
+- stage: release
+  jobs:
+  - deployment: web
+    variables:
+      OPENAI_API_KEY: {job}
+    strategy:
+      runOnce:
+        deploy:
+          steps:
+          - bash: ./deploy
+            displayName: go live
+            env:
+              OPENAI_API_KEY: $(OPENAI_SECRET)
+              COPY: $(OPENAI_API_KEY)
+"
+    )
+}
+
+#[test]
+fn azure_jobs_and_steps_are_rows() {
+    let text = azure_pipeline();
+    let file = file(&text, None);
+    assert_eq!(file.platform, Platform::Azure);
+    let names: Vec<_> = file.rows.iter().map(|row| row.name.clone().unwrap()).collect();
+    assert_eq!(names, ["test/unit", "release/web", "release/web/go live"]);
+    assert_eq!(winner(row(&file, "test/unit"), "OPENAI_API_KEY"), value(key("B")));
+    assert_eq!(winner(row(&file, "test/unit"), "MODEL_NAME"), value("small".to_owned()));
+    assert_eq!(winner(row(&file, "release/web"), "OPENAI_API_KEY"), value(key("C")));
+    assert_eq!(line_of(row(&file, "release/web"), "OPENAI_API_KEY"), 19);
+    let step = row(&file, "release/web/go live");
+    assert_eq!(winner(step, "OPENAI_API_KEY"), OPAQUE(OpaqueReason::Reference));
+    assert_eq!(origin(step, "OPENAI_API_KEY"), "$(OPENAI_SECRET)");
+    assert_eq!(winner(step, "COPY"), value(key("C")));
+    assert!(step.elsewhere && step.contents.problems[0].text.contains("group"));
+}
+
+#[test]
+fn includes_of_gitlab_are_told() {
+    let text = "include:\n  - local: /ci/base.yml\n  - template: Auto.yml\ntest: {script: x}\n";
+    let file = file(text, None);
+    let of_include = |problem: &&crate::domain::reading::Problem| problem.text.contains("included");
+    let problems: Vec<_> = file.rows[0].contents.problems.iter().filter(of_include).collect();
+    assert_eq!(problems.len(), 2);
+    assert!(problems[0].text.contains("not read") && problems[1].text.contains("elsewhere"));
 }

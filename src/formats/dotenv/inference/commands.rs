@@ -1,6 +1,7 @@
 //! Who names a `.env` file: commands with `--env-file`, `source`, units, compose, make, direnv.
 
 use super::{Clue, Dialect, Strength};
+use crate::formats::yaml;
 
 /// Programs that take `--env-file`: words that stand before it on its line, the most telling first.
 const PROGRAMS: &[(&[&str], Dialect)] = &[
@@ -91,40 +92,19 @@ fn in_commands(line: &str, found: &mut Vec<(Dialect, String)>) {
     }
 }
 
-/// `env_file:` of a compose file: one path, a list of paths, or a list of tables with `path:`.
+/// `env_file:` of each service of a compose file: one path, a list of paths, or a list of tables
+/// with `path:`. A broken file names none.
 fn env_files(text: &str, found: &mut Vec<(Dialect, String)>) {
-    let mut lines = text.lines().peekable();
-    while let Some(line) = lines.next() {
-        let Some(rest) = line.trim().strip_prefix("env_file:") else { continue };
-        let indent = |line: &str| line.len() - line.trim_start().len();
-        let outer = indent(line);
-        let mut add = |path: &str| {
-            let path = path.split(" #").next().unwrap_or(path);
-            found.extend(
-                path.split(',')
-                    .map(|path| {
-                        path.trim_matches(|c: char| c.is_whitespace() || "[]\"'".contains(c))
-                    })
-                    .filter(|path| !path.is_empty())
-                    .map(|path| (Dialect::Compose, path.to_owned())),
-            );
-        };
-        if !rest.trim().is_empty() {
-            add(rest);
-            continue;
-        }
-        while let Some(item) = lines.next_if(|item| {
-            item.trim().is_empty()
-                || indent(item) > outer
-                || (indent(item) == outer && item.trim_start().starts_with("- "))
-        }) {
-            let item = item.trim();
-            let entry = item.strip_prefix("- ").unwrap_or(item).trim();
-            match entry.strip_prefix("path:") {
-                Some(path) => add(path),
-                None if item.starts_with("- ") && !entry.contains(": ") => add(entry),
-                None => {}
-            }
+    let documents = yaml::parse(text.as_bytes()).unwrap_or_default();
+    let services = documents.iter().filter_map(|document| document.root.get("services")?.pairs());
+    for service in services.flatten() {
+        let Some(named) = service.value.get("env_file") else { continue };
+        for item in named.items().unwrap_or(std::slice::from_ref(named)) {
+            let word = |key: &str| item.get(key).and_then(yaml::Node::name);
+            let dialect =
+                if word("format") == Some("raw") { Dialect::DockerRun } else { Dialect::Compose };
+            let path = item.name().or_else(|| word("path")).filter(|path| !path.is_empty());
+            found.extend(path.map(|path| (dialect, path.to_owned())));
         }
     }
 }
