@@ -23,3 +23,4 @@ pub mod secret;
 pub mod snapshot;
 pub mod trap;
 pub mod verdict;
+pub mod way;

@@ -16,11 +16,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use self::{client::Clients, host::Hosts, pass::Pass};
-pub use self::{
-    client::{proxy_for, roots_from_environment},
-    endpoint::Endpoint,
-    request::Preview,
-};
+pub use self::{client::way_to, endpoint::Endpoint, request::Preview};
 use crate::{
     domain::{outcome::ProbeResult, secret::SecretValue},
     providers::Catalogue,
@@ -83,7 +79,7 @@ impl Default for Limits {
 pub struct Counts {
     /// First keyed requests.
     pub requests: usize,
-    /// Control probes and retries.
+    /// Control probes, retries, and repeats without a header.
     pub extra_requests: usize,
 }
 
@@ -122,7 +118,8 @@ impl Prober {
     ///
     /// Plans that would not be sent (see [`Plan::check`]) are handed over first. For an endpoint that
     /// is not the provider's own, one request without the key goes first; where that succeeds the
-    /// key is not sent at all (SECURITY H11). Requests that are under way when a host is stopped are
+    /// key is not sent at all (SECURITY H11). An organisation or project that is refused is left out of
+    /// one more request, which proves that it and not the key is refused. Requests that are under way when a host is stopped are
     /// let finish. After `cancel` nothing more is handed over, and requests under way are dropped.
     pub async fn run(
         &self,

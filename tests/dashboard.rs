@@ -12,9 +12,11 @@ use rstest::rstest;
 use stalekey::{
     domain::{
         command::{Command, Tour},
+        outcome::{ContextHeader, Outcome, ProbeReason, ProbeResult, Trial},
         query::SortKey,
         snapshot::{ExpectedBy, Snapshot},
         verdict::Verdict,
+        way::FromEnvironment,
     },
     tui::{
         Keymap, Options, Theme,
@@ -421,6 +423,56 @@ fn an_idle_dashboard_wakes_at_the_next_minute_of_an_age_and_not_before() {
     update(&mut later, Message::Tick(ago(-40)));
     assert!(screen(&later).contains("updated 1 m ago"));
     assert!(later.next_deadline() > Some(ago(-40)));
+}
+
+#[test]
+fn a_host_that_asked_to_wait_is_counted_down() {
+    let mut snapshot = incident();
+    for row in snapshot.rows.iter_mut().filter(|row| row.identity.layer == "api workers") {
+        row.probe = ProbeResult {
+            retry_at: Some(ago(-95)),
+            endpoint: row.probe.endpoint.clone(),
+            ..ProbeResult::not_probed(ProbeReason::Waiting)
+        };
+    }
+    let mut model = dashboard(Options::default(), 160, 70, snapshot);
+    assert!(screen(&model).contains("the host asked to wait, may be asked again in 2 m"));
+    // At 60 s the countdown goes on in seconds.
+    assert_eq!(model.next_deadline(), Some(ago(-35)));
+    update(&mut model, Message::Tick(ago(-53)));
+    assert!(screen(&model).contains("may be asked again in 42 s"), "{}", screen(&model));
+    assert_eq!(model.next_deadline(), Some(ago(-54)));
+    press(&mut model, "enter");
+    assert!(screen(&model).contains("not before   in 42 s, 2026-03-14T03:01:35Z"));
+    update(&mut model, Message::Tick(ago(-96)));
+    assert!(!screen(&model).contains("asked again in"));
+}
+
+#[test]
+fn what_the_environment_puts_on_the_way_is_shown() {
+    let mut snapshot = incident();
+    let from = |variable, value: &str| FromEnvironment { variable, value: value.into() };
+    for facts in snapshot.endpoints.values_mut() {
+        facts.way.proxy = Some(from("HTTPS_PROXY", "http://proxy:3128"));
+        facts.way.roots = vec![from("SSL_CERT_FILE", "/etc/ours.pem")];
+    }
+    for row in &mut snapshot.rows {
+        row.probe.right_host = Some("eu.api.openai.com".into());
+        row.probe.trial =
+            Some(Trial { without: ContextHeader::Organisation, outcome: Outcome::Alive });
+    }
+    let mut model = dashboard(Options::default(), 160, 70, snapshot);
+    press(&mut model, "enter");
+    let shown = screen(&model);
+    for line in [
+        "through      http://proxy:3128 (from HTTPS_PROXY); this key will be visible to it if it",
+        "certificates CA from SSL_CERT_FILE /etc/ours.pem",
+        "right host   eu.api.openai.com",
+        "proof        alive without the organisation",
+        "127 to 402 ms, the last 6 here",
+    ] {
+        assert!(shown.contains(line), "{line}\n{shown}");
+    }
 }
 
 #[test]

@@ -2,6 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[expect(dead_code, reason = "the fixture serves several programs")]
+#[path = "support/server.rs"]
+mod server;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -11,12 +15,18 @@ use std::{
 };
 
 use stalekey::{
-    domain::{command::Command, fingerprint::FingerprintKey, snapshot::Snapshot, verdict::Verdict},
+    domain::{
+        command::Command, fingerprint::FingerprintKey, outcome::Outcome, snapshot::Snapshot,
+        verdict::Verdict,
+    },
     engine::{self, Handle, Setup},
     formats::Environment,
     inventory,
+    probe::Endpoint,
     providers::Catalogue,
 };
+
+use server::{Server, answer};
 
 /// No test waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -54,8 +64,19 @@ fn write(folder: &Path, layer: &str, filler: &str) {
 }
 
 fn start(folder: &Path) -> Handle {
+    engine::start(setup(folder))
+}
+
+/// With a provider at this port.
+fn start_online(folder: &Path, port: u16) -> Handle {
+    let endpoint = Endpoint::parse(&format!("http://127.0.0.1:{port}/v1")).unwrap();
+    let endpoints = [("openai".to_owned(), endpoint)].into();
+    engine::start(Setup { offline: false, endpoints, ..setup(folder) })
+}
+
+fn setup(folder: &Path) -> Setup {
     let catalogue = Catalogue::embedded();
-    engine::start(Setup {
+    Setup {
         inventory: inventory::parse(INVENTORY, "stalekey.toml", folder, &catalogue).unwrap(),
         catalogue: Arc::new(catalogue),
         shell: Environment::new(),
@@ -66,7 +87,7 @@ fn start(folder: &Path) -> Handle {
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
         tour: None,
-    })
+    }
 }
 
 async fn until(handle: &mut Handle, wanted: impl FnMut(&Arc<Snapshot>) -> bool) -> Arc<Snapshot> {
@@ -165,4 +186,56 @@ async fn the_engine_ends_with_its_front_end() {
     drop(commands);
     let ended = async { while snapshots.changed().await.is_ok() {} };
     tokio::time::timeout(PATIENCE, ended).await.expect("the engine ends");
+}
+
+const MODELS: &str = r#"{"object":"list","data":[]}"#;
+const THROTTLED: &str = r#"{"error":{"code":"rate_limit_exceeded"}}"#;
+
+#[tokio::test]
+async fn what_a_throttling_host_owes_is_asked_for_when_its_time_has_come() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "b");
+    // The first one is the control probe; until the host may be asked again no key is sent.
+    let server = Server::start(|request| match (request.number, request.header("authorization")) {
+        (0, _) => answer(429, &[("retry-after-ms", "300")], THROTTLED),
+        (_, None) => answer(401, &[], r#"{"error":{"code":null}}"#),
+        _ => answer(200, &[], MODELS),
+    })
+    .await;
+    let mut handle = start_online(folder.path(), server.port);
+    let outcomes = |snapshot: &Snapshot, wanted: Outcome| {
+        snapshot.rows.len() == 2 && snapshot.rows.iter().all(|row| row.probe.outcome == wanted)
+    };
+    let done = until(&mut handle, |snapshot| outcomes(snapshot, Outcome::Alive)).await;
+    assert_eq!((done.summary.requests, done.summary.extra_requests), (2, 2));
+    let times: Vec<usize> = done.endpoints.values().map(|facts| facts.latencies_ms.len()).collect();
+    assert_eq!(times, [2], "one time for each answer");
+}
+
+#[tokio::test]
+async fn a_host_that_wants_to_be_left_alone_takes_no_answer_back() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    write(folder.path(), "two", "a");
+    let server = Server::start(|request| match (request.number, request.header("authorization")) {
+        (0, _) => answer(401, &[], r#"{"error":{"code":null}}"#),
+        _ => answer(429, &[("retry-after", "3600")], THROTTLED),
+    })
+    .await;
+    let mut handle = start_online(folder.path(), server.port);
+    let throttled = |snapshot: &Arc<Snapshot>| {
+        let all = |row: &_| -> bool {
+            let row: &stalekey::domain::snapshot::Row = row;
+            row.probe.outcome == Outcome::AliveRateLimited && row.probe.retry_at.is_some()
+        };
+        snapshot.rows.len() == 2 && snapshot.rows.iter().all(all) && !snapshot.progress.running
+    };
+    let first = until(&mut handle, throttled).await;
+    handle.commands.send(Command::RecheckAll).await.unwrap();
+    let second =
+        until(&mut handle, |snapshot| throttled(snapshot) && snapshot.revision > first.revision)
+            .await;
+    assert_eq!(server.requests().len(), 2, "one control probe and one key, and no more");
+    assert_eq!(second.rows[0].verdict, Verdict::Current, "it is alive, whatever it is asked for");
 }

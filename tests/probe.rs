@@ -17,10 +17,10 @@ use jiff::{SignedDuration, Timestamp};
 use rstest::rstest;
 use stalekey::{
     domain::{
-        outcome::{Outcome, ProbeReason, ProbeResult},
+        outcome::{ContextHeader, Outcome, ProbeReason, ProbeResult, Trial},
         secret::SecretValue,
     },
-    probe::{Counts, Endpoint, Limits, Plan, Prober, proxy_for},
+    probe::{Counts, Endpoint, Limits, Plan, Prober, way_to},
     providers::Catalogue,
 };
 use tokio_util::sync::CancellationToken;
@@ -224,6 +224,11 @@ async fn lasting_trouble_says_nothing_of_the_key(
     ProbeReason::ConnectionReset, Some(401), sent(1, 0))]
 #[case::garbage(
     || Reply::Bytes(b"\x00\x01garbage\xff\r\n\r\n".to_vec()), ProbeReason::Transport, None, sent(1, 0))]
+#[case::escapes(
+    || Reply::Bytes(b"HTTP/1.1 401 No\r\nx-request-id: \x1b]52;c;QQ==\x07\r\n\r\n{}".to_vec()),
+    ProbeReason::Transport, None, sent(1, 0))]
+#[case::head_without_end(
+    || Reply::EndlessHead(401), ProbeReason::Transport, None, sent(1, 0))]
 #[tokio::test]
 async fn broken_answers_are_unreachable(
     #[case] reply: fn() -> Reply,
@@ -401,6 +406,94 @@ async fn a_silent_endpoint_gets_no_key() {
     assert!(server.requests().iter().all(|request| request.header("authorization").is_none()));
 }
 
+/// Refuses what is sent along, in OpenAI's words, and the keys of `dead` altogether.
+fn in_context(dead: bool) -> impl Fn(&Request) -> Reply + Send + Sync {
+    move |request| {
+        let refuse = |code| answer(401, &[], &format!(r#"{{"error":{{"code":"{code}"}}}}"#));
+        match (request.header("openai-organization"), request.header("openai-project")) {
+            (Some("org-old"), _) => refuse("mismatched_organization"),
+            (_, Some("proj_old")) => refuse("mismatched_project"),
+            _ if dead => refuse("invalid_api_key"),
+            _ => answer(200, &[], MODELS),
+        }
+    }
+}
+
+#[rstest]
+#[case::organisation(
+    Some("org-old"), Some("proj_1"), false, Outcome::WrongOrg,
+    Some((ContextHeader::Organisation, Outcome::Alive)))]
+#[case::project(
+    Some("org-1"), Some("proj_old"), false, Outcome::WrongProject,
+    Some((ContextHeader::Project, Outcome::Alive)))]
+#[case::both(
+    Some("org-old"), Some("proj_old"), false, Outcome::WrongOrg,
+    Some((ContextHeader::Organisation, Outcome::WrongProject)))]
+#[case::dead_besides(
+    Some("org-old"), None, true, Outcome::WrongOrg,
+    Some((ContextHeader::Organisation, Outcome::Dead)))]
+#[case::right(Some("org-1"), Some("proj_1"), false, Outcome::Alive, None)]
+#[case::dead(Some("org-1"), Some("proj_1"), true, Outcome::Dead, None)]
+#[tokio::test]
+async fn a_refused_header_is_proven_by_one_request_without_it(
+    #[case] organisation: Option<&str>,
+    #[case] project: Option<&str>,
+    #[case] dead: bool,
+    #[case] outcome: Outcome,
+    #[case] trial: Option<(ContextHeader, Outcome)>,
+) {
+    let server = Server::start(in_context(dead)).await;
+    let mut asked = plan(server.port, key(1));
+    asked.organisation = organisation.map(str::to_owned);
+    asked.project = project.map(str::to_owned);
+    let prober = Prober::new(at(server.port), limits());
+    let (results, counts) = run(&prober, vec![asked]).await;
+    let expected = trial.map(|(without, outcome)| Trial { without, outcome });
+    assert_eq!((results[0].outcome, results[0].trial), (outcome, expected));
+    assert_eq!(counts, sent(1, usize::from(trial.is_some())));
+    if let (Some((without, _)), [_, second]) = (trial, server.requests().as_slice()) {
+        let (organisation, project) = match without {
+            ContextHeader::Organisation => (None, project),
+            ContextHeader::Project => (organisation, None),
+        };
+        assert_eq!(second.header("openai-organization"), organisation);
+        assert_eq!(second.header("openai-project"), project);
+    }
+}
+
+/// Nothing was sent along, so there is nothing to leave out.
+#[tokio::test]
+async fn a_refused_header_that_was_not_sent_is_not_tried() {
+    let server =
+        Server::start(|_| answer(401, &[], r#"{"error":{"code":"mismatched_organization"}}"#))
+            .await;
+    let (result, counts) = ask(&server).await;
+    assert_eq!((result.outcome, result.trial, counts), (Outcome::WrongOrg, None, sent(1, 0)));
+}
+
+#[tokio::test]
+async fn the_right_host_of_a_region_is_named() {
+    let body = r#"{"error":{"code":"incorrect_hostname","message":"Use eu.api.openai.com."}}"#;
+    let server = Server::start(move |_| answer(401, &[], body)).await;
+    let (result, counts) = ask(&server).await;
+    assert_eq!((result.outcome, counts), (Outcome::WrongRegion, sent(1, 0)));
+    assert_eq!(result.right_host.as_deref(), Some("eu.api.openai.com"));
+}
+
+#[tokio::test]
+async fn fine_tuned_models_are_compared_letter_by_letter() {
+    let tuned = "ft:gpt-4o-mini-2024-07-18:acme::AbCd1234";
+    let body = format!(r#"{{"object":"list","data":[{{"id":"gpt-4o"}},{{"id":"{tuned}"}}]}}"#);
+    let server = Server::start(move |_| answer(200, &[], &body)).await;
+    let prober = Prober::new(at(server.port), limits());
+    let mut asked = plan(server.port, key(1));
+    let other = tuned.to_lowercase();
+    asked.models = vec![tuned.to_owned(), other.clone(), "gpt-4".to_owned()];
+    let (results, counts) = run(&prober, vec![asked]).await;
+    assert_eq!((results[0].outcome, counts), (Outcome::Alive, sent(1, 0)));
+    assert_eq!(results[0].missing_models, [other, "gpt-4".to_owned()]);
+}
+
 #[tokio::test]
 async fn missing_models_are_named() {
     let server = Server::start(|_| answer(200, &[], MODELS)).await;
@@ -551,12 +644,12 @@ async fn behind_a_proxy() {
     assert_eq!(ask(&server).await.0.outcome, Outcome::Alive);
 
     let mut outside = plan(server.port, key(1));
-    assert_eq!(proxy_for(&outside.endpoint), None);
+    assert_eq!(way_to(&outside.endpoint).proxy, None);
     outside.endpoint = Endpoint::parse("https://api.openai.com/v1").unwrap();
-    let proxy = proxy_for(&outside.endpoint);
+    let proxy = way_to(&outside.endpoint).proxy.expect("a proxy");
     println!("{proxy:?}");
-    assert_eq!(proxy.as_deref(), Some("http://127.0.0.1:9"));
+    assert_eq!((proxy.variable, proxy.value.as_str()), ("ALL_PROXY", "http://127.0.0.1:9"));
     let prober = Prober::new(Arc::new(Catalogue::embedded()), limits());
     let (results, _) = run(&prober, vec![outside]).await;
-    assert_eq!(results[0].reason, Some(ProbeReason::Proxy));
+    assert_eq!(results[0].reason, Some(ProbeReason::ProxyUnreachable));
 }

@@ -1,6 +1,9 @@
 //! Answers of providers: status, headers, body.
 
-use stalekey::providers::{Answer, Catalogue};
+use stalekey::{
+    domain::secret::SecretValue,
+    providers::{Answer, Catalogue},
+};
 
 use super::{holds::same, input::Input, seeds};
 
@@ -23,9 +26,10 @@ pub fn run(bytes: &[u8]) {
     let status = input.choose(&STATUSES);
     let content_type = input.choose(&TYPES);
     let header = input.choose(&["x-request-id", "cf-ray", "x-should-retry", "server"]);
+    let key = SecretValue::new(input.choose(&["sk-proj-0123456789abcdef", "short"]));
     let body = input.rest();
     let headers = [(header.to_owned(), "cloudflare".to_owned())];
-    let answer = Answer { status, content_type, headers: &headers, body };
+    let answer = Answer { status, content_type, headers: &headers, body, key: Some(&key) };
     let classification = same(|| provider.classify(&answer));
     let texts = [&classification.code, &classification.meaning, &classification.advice];
     for text in texts.into_iter().flatten() {

@@ -20,6 +20,7 @@ pub fn run(bytes: &[u8]) {
         env_files: texts(input.choose(&[&[][..], &["app.env"]])),
         profiles: texts(input.choose(&[&[][..], &["debug"]])),
         service: input.choose(&[None, Some("s"), Some("api")]).map(str::to_owned),
+        variables: Vec::new(),
     };
     let environment = environment();
     let mut folder = input.folder(&NAMES);

@@ -6,7 +6,7 @@ use stalekey::{
     domain::reading::Yield,
     formats::{
         Contents, Wanted,
-        dotenv::{Dialect, parse, read_wanted, traps},
+        dotenv::{Dialect, parse, parse_several, read_wanted, traps},
     },
 };
 
@@ -21,29 +21,25 @@ const WANTED: [&str; 3] = ["K", "A", "X_1"];
 pub fn run(bytes: &[u8]) {
     let mut input = Input::of(bytes);
     let dialect = input.choose(Dialect::ALL);
-    let mut environment = environment();
-    for file in input.rest().splitn(2, |byte| *byte == END_OF_FILE) {
-        let sheets = Sheets::one(file);
+    let environment = environment();
+    let wanted = Wanted::new(WANTED.map(str::to_owned).into());
+    let files: Vec<&[u8]> = input.rest().splitn(2, |byte| *byte == END_OF_FILE).collect();
+    for file in &files {
         let read = same(|| parse(dialect, file, &environment));
-        sheets.answer(&read);
-        let reads = std::slice::from_ref(&read);
-        let traps = || traps::of_files(dialect, &[file], reads, &environment, &WANTED);
-        for found in same(traps).into_iter().flatten() {
-            sheets.position("", found.position);
-        }
-        let wanted = Wanted::new(WANTED.map(str::to_owned).into());
+        Sheets::one(file).answer(&read);
         let some = read_wanted(&[dialect], &[file], &environment, &wanted);
-        assert_eq!(some[0].by_reader[0], read.clone().map(|read| read.only(&wanted)));
-        let Ok(read) = read else { continue };
-        if let Some(plain) = plain(file) {
+        assert_eq!(some[0].by_reader[0], read.clone().map(|all| all.only(&wanted)));
+        if let (Ok(read), Some(plain)) = (read, plain(file)) {
             assert_eq!(winners(&read), plain, "{} disagrees about a plain file", dialect.name());
         }
-        // The next file's references may see what this one defines.
-        for occurrence in read.occurrences.into_iter().filter(|occurrence| occurrence.wins) {
-            if let Yield::Value(value) = occurrence.yields {
-                environment.insert(occurrence.variable, value);
-            }
-        }
+    }
+    let read = same(|| parse_several(dialect, &files, &environment));
+    assert_eq!(read.len(), files.len());
+    let found = same(|| traps::of_files(dialect, &files, &read, &environment, &WANTED));
+    for ((file, read), found) in files.iter().zip(&read).zip(found) {
+        let sheets = Sheets::one(file);
+        sheets.answer(read);
+        found.iter().for_each(|found| sheets.position("", found.position));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     sync::Arc,
 };
@@ -15,7 +16,7 @@ use crate::{
     engine::Setup,
     formats::Environment,
     inventory::{
-        Inventory, discovery,
+        Inventory, Settings, discovery,
         user_settings::{self, UserSettings},
     },
     probe::Endpoint,
@@ -40,6 +41,25 @@ pub(super) struct RunArguments {
     /// Ask here about this credential's keys, for this run
     #[arg(long, value_name = "CREDENTIAL=URL")]
     pub endpoint: Vec<String>,
+    /// Probes in flight, in all and to one host, for this run; for a gateway of your own
+    #[arg(long, value_name = "COUNT")]
+    pub concurrency: Option<NonZeroU16>,
+    /// Probes in any second to one host, for this run; for a gateway of your own
+    #[arg(long, value_name = "COUNT")]
+    pub requests_per_second: Option<NonZeroU32>,
+}
+
+impl RunArguments {
+    /// What is typed ranks above the inventory (SECURITY T, H8).
+    fn overrule(&self, settings: &mut Settings) {
+        if let Some(count) = self.concurrency {
+            settings.concurrency = count.get().into();
+            settings.in_flight_per_host = count.get().into();
+        }
+        if let Some(count) = self.requests_per_second {
+            settings.requests_per_second = count.get();
+        }
+    }
 }
 
 /// What the user's own settings and files add to a run.
@@ -75,7 +95,8 @@ pub(super) fn user() -> Result<User, Failure> {
 
 /// Finds and reads the inventory, and puts a run together.
 pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Failure> {
-    let inventory = find_inventory(arguments, user)?;
+    let mut inventory = find_inventory(arguments, user)?;
+    arguments.overrule(&mut inventory.settings);
     check_names(arguments, &inventory)?;
     let fingerprint_key = fingerprint_key(&user.settings, inventory.salt)?;
     Ok(Setup {

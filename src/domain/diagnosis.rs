@@ -30,6 +30,7 @@ mod sk403;
 mod sk404;
 mod sk406;
 mod sk407;
+mod sk408;
 mod sk411;
 mod sk412;
 mod sk501;
@@ -156,6 +157,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk404 "SK404" "no quota left";
     sk406 "SK406" "something else answered";
     sk407 "SK407" "wrong regional host";
+    sk408 "SK408" "a model is not visible";
     sk411 "SK411" "the expected key itself is refused";
     sk412 "SK412" "the server received another key";
     sk501 "SK501" "the layer could not be read";

@@ -109,7 +109,7 @@ impl Candidates<'_> {
         }
         let mut accepted: Vec<Fingerprint> = self
             .sound()
-            .filter(|(_, _, probe)| probe.outcome.accepted())
+            .filter(|(_, _, probe)| probe.key_is_accepted())
             .map(|(_, key, _)| key.fingerprint)
             .collect();
         accepted.sort_unstable();
@@ -156,7 +156,7 @@ impl Candidates<'_> {
     /// The provider accepts this key, in whatever context.
     pub fn is_accepted(&self, fingerprint: Fingerprint) -> bool {
         self.answered.iter().any(|(reading, probe)| {
-            probe.outcome.accepted()
+            probe.key_is_accepted()
                 && reading.state.found().is_some_and(|key| key.fingerprint == fingerprint)
         })
     }

@@ -311,20 +311,38 @@ fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) 
         return decision(Verdict::Current, said.to_owned());
     }
     if outcome.refused() {
-        let reason = format!("the expected key is refused: {outcome}");
-        return decision(Verdict::Rejected, reason);
+        return decision(Verdict::Rejected, refusal(probe));
     }
     match probe.reason {
         Some(reason @ (ProbeReason::Offline | ProbeReason::NoProvider)) => {
             decision(Verdict::Current, reason.text().to_owned())
         }
         Some(reason) => {
-            (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned())
+            let until = probe.retry_at.and_then(|at| Timestamp::new(at.as_second(), 0).ok());
+            let until = until.map(|at| format!(" until {at}")).unwrap_or_default();
+            let reason = format!("{}{until}", reason.text());
+            (Verdict::Unproven, Certainty::Certain, reading.rank, reason)
         }
         None => {
             let said = probe.meaning.clone().unwrap_or_else(|| format!("the answer: {outcome}"));
             (Verdict::Unproven, Certainty::Certain, reading.rank, said)
         }
+    }
+}
+
+/// What is refused, so that a key that lives is never called dead.
+fn refusal(probe: &ProbeResult) -> String {
+    let proven = probe.trial.filter(|trial| trial.outcome.accepted());
+    match (probe.outcome, proven) {
+        (Outcome::WrongOrg | Outcome::WrongProject, Some(trial)) => format!(
+            "the expected key is alive, and refused with the {} that this layer sends",
+            trial.without.name()
+        ),
+        (Outcome::WrongRegion, _) => format!(
+            "the expected key is alive, and bound to {}",
+            probe.right_host.as_deref().unwrap_or("another regional host")
+        ),
+        (outcome, _) => format!("the expected key is refused: {outcome}"),
     }
 }
 

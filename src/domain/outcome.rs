@@ -191,10 +191,26 @@ pub enum ProbeReason {
     ConnectionReset,
     /// No answer in time.
     TimedOut,
-    /// The certificate or the TLS handshake failed.
+    /// The certificate has expired.
+    TlsExpired,
+    /// The certificate is not valid yet.
+    TlsNotYetValid,
+    /// Nobody that is trusted here issued the certificate.
+    TlsUnknownIssuer,
+    /// The certificate is for another name.
+    TlsWrongName,
+    /// The TLS handshake failed in another way.
     Tls,
-    /// The proxy refused.
-    Proxy,
+    /// There is nothing to check certificates against.
+    NoRoots,
+    /// The proxy wants a user and a password.
+    ProxyAuthentication,
+    /// The proxy gives no connection to the host.
+    ProxyRefused,
+    /// The proxy itself cannot be reached.
+    ProxyUnreachable,
+    /// The environment names a kind of proxy that is not spoken.
+    ProxyUnsupported,
     /// Another failure below HTTP.
     Transport,
 }
@@ -225,11 +241,91 @@ impl ProbeReason {
             Self::ConnectionRefused => "connection refused",
             Self::ConnectionReset => "the connection broke",
             Self::TimedOut => "no answer in time",
-            Self::Tls => "TLS failed",
-            Self::Proxy => "the proxy refused",
-            Self::Transport => "the request failed",
+            Self::TlsExpired => "the certificate has expired",
+            Self::TlsNotYetValid => "the certificate is not valid yet",
+            Self::TlsUnknownIssuer => "the certificate's issuer is not trusted here",
+            Self::TlsWrongName => "the certificate is for another name",
+            Self::Tls => "the TLS handshake failed",
+            Self::NoRoots => "no root certificates to check the host against",
+            Self::ProxyAuthentication => "the proxy wants a user and a password",
+            Self::ProxyRefused => "the proxy gives no connection to the host",
+            Self::ProxyUnreachable => "the proxy cannot be reached",
+            Self::ProxyUnsupported => "the environment names a kind of proxy that is not spoken",
+            Self::Transport => "the answer is no HTTP",
         }
     }
+
+    /// What to do about a request that brought no answer; `None` where nothing was sent.
+    pub const fn next_step(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Dns => "Check the host's name, the resolver (`/etc/resolv.conf`) and the VPN.",
+            Self::ConnectionRefused => {
+                "Check that something listens on that host and port; a firewall may refuse too."
+            }
+            Self::ConnectionReset => {
+                "Ask again; if it stays so, look at the firewall, VPN or proxy that cuts it."
+            }
+            Self::TimedOut => {
+                "Check firewall and VPN; a host behind a proxy needs HTTPS_PROXY in this shell."
+            }
+            Self::TlsExpired => {
+                "The host, or a proxy that opens TLS, needs a new certificate; check this clock too."
+            }
+            Self::TlsNotYetValid => "Check this machine's clock.",
+            Self::TlsUnknownIssuer => {
+                "If the host is your own, name its CA in SSL_CERT_FILE; if not, something opens TLS on the way."
+            }
+            Self::TlsWrongName => {
+                "Check the host's name in the endpoint; if it is right, something else answers for it."
+            }
+            Self::Tls => "Check the port: no TLS, or an old one, is spoken there.",
+            Self::NoRoots => {
+                "Correct SSL_CERT_FILE or SSL_CERT_DIR, or unset them; else install `ca-certificates`."
+            }
+            Self::ProxyAuthentication => {
+                "Put user and password into the proxy's variable (http://USER:PASSWORD@HOST:PORT)."
+            }
+            Self::ProxyRefused => {
+                "Have the proxy allow the host, or name the host in NO_PROXY to go without it."
+            }
+            Self::ProxyUnreachable => {
+                "Correct the proxy's variable, or unset it to go without the proxy."
+            }
+            Self::ProxyUnsupported => "Name an http:// or https:// proxy, or unset the variable.",
+            Self::Transport => "Check the base URL: something that speaks no HTTP answers there.",
+            _ => return None,
+        })
+    }
+}
+
+/// A header beside the key, which the layer sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContextHeader {
+    /// The organisation.
+    Organisation,
+    /// The project.
+    Project,
+}
+
+impl ContextHeader {
+    /// The word of the contract, and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Organisation => "organisation",
+            Self::Project => "project",
+        }
+    }
+}
+
+/// What the same key got without one of the headers that the layer sets: the proof that the header,
+/// and not the key, is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// The header that was left out.
+    pub without: ContextHeader,
+    /// What the answer meant; `Unreachable` when none came.
+    pub outcome: Outcome,
 }
 
 /// The result of one probe, free of secrets and of any text from the answer's body.
@@ -261,6 +357,10 @@ pub struct ProbeResult {
     pub confidence: Option<Confidence>,
     /// Which key the server received, when the answer repeats it masked.
     pub received: Option<Received>,
+    /// The host that the key belongs to, when the answer names one that the provider's file knows.
+    pub right_host: Option<String>,
+    /// What the key got without the organisation or project that was refused with it.
+    pub trial: Option<Trial>,
 }
 
 impl ProbeResult {
@@ -283,6 +383,11 @@ impl ProbeResult {
         Self::without_answer(Outcome::Unreachable, reason)
     }
 
+    /// The provider accepts this key: as the layer sends it, or proven without a header of the layer.
+    pub fn key_is_accepted(&self) -> bool {
+        self.outcome.accepted() || self.trial.is_some_and(|trial| trial.outcome.accepted())
+    }
+
     fn without_answer(outcome: Outcome, reason: ProbeReason) -> Self {
         Self {
             outcome,
@@ -290,7 +395,7 @@ impl ProbeResult {
             code: None,
             reason: Some(reason),
             meaning: None,
-            advice: None,
+            advice: reason.next_step().map(str::to_owned),
             endpoint: None,
             latency_ms: None,
             checked_at: None,
@@ -298,6 +403,8 @@ impl ProbeResult {
             missing_models: Vec::new(),
             confidence: None,
             received: None,
+            right_host: None,
+            trial: None,
         }
     }
 }

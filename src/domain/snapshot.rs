@@ -15,6 +15,7 @@ use crate::domain::{
     reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
     trap::Trapped,
     verdict::{Certainty, Verdict},
+    way::EndpointFacts,
 };
 
 /// What a row is, across snapshots: selection, marks and history hang on it.
@@ -200,6 +201,8 @@ pub struct Snapshot {
     pub chains: Vec<Chain>,
     /// Counts.
     pub summary: Summary,
+    /// Every URL that was asked, with how it is reached and how long its last answers took.
+    pub endpoints: BTreeMap<String, EndpointFacts>,
     /// What a person should know of this run: proxy in use, host that asked to wait.
     pub notices: Vec<String>,
     /// The guided tour, in the demo.

@@ -22,10 +22,11 @@ use crate::{
         fingerprint::Fingerprint,
         key::Key,
         layer::LayerFacts,
-        outcome::{Outcome, ProbeResult},
+        outcome::{Outcome, ProbeReason, ProbeResult},
         reading::{Looked, Reading, Unreadable, UnreadableKind},
         secret::SecretValue,
         snapshot::{Progress, RowIdentity},
+        way::EndpointFacts,
     },
     engine::{
         Setup,
@@ -36,7 +37,7 @@ use crate::{
         watch::WatchList,
     },
     layers::{self, ReadFiles, Surroundings},
-    probe::{Counts, Limits, Plan, Prober},
+    probe::{Counts, Limits, Plan, Prober, way_to},
 };
 
 /// An answer of a key that is not alive is asked again after this long, whatever `probe_every` says.
@@ -111,6 +112,7 @@ pub(super) struct Flow {
     cancel: CancellationToken,
     marks: BTreeMap<(String, String), Fingerprint>,
     counts: Counts,
+    endpoints: BTreeMap<String, EndpointFacts>,
     progress: Progress,
     revision: u64,
     pub(super) tour: Option<Tour>,
@@ -157,6 +159,7 @@ impl Flow {
             cancel: CancellationToken::new(),
             marks: BTreeMap::new(),
             counts: Counts::default(),
+            endpoints: BTreeMap::new(),
             progress: Progress::default(),
             revision: 0,
             tour: setup.tour.as_ref().map(|guide| guide.tour.borrow().clone()),
@@ -260,7 +263,7 @@ impl Flow {
             }
             Event::Answered { identity, result } => {
                 self.asking.remove(&*identity);
-                self.answers.insert(*identity, Answer { result: *result, due: false });
+                self.learn(*identity, *result);
                 self.progress.done += 1;
             }
             Event::Asked { counts } => {
@@ -279,6 +282,46 @@ impl Flow {
                 self.read(again.layers, again.freshness);
             }
         }
+    }
+
+    /// Keeps an answer. One that could not be asked for anew, since its host wants to be left alone,
+    /// stays: it is older, and still the last that was said of this key.
+    fn learn(&mut self, identity: ProbeIdentity, result: ProbeResult) {
+        if let Some(url) = &result.endpoint
+            && result.checked_at.is_some()
+        {
+            let facts = self.endpoints.entry(url.clone()).or_insert_with(|| EndpointFacts {
+                way: way_to(&identity.endpoint),
+                latencies_ms: Vec::new(),
+            });
+            result.latency_ms.into_iter().for_each(|time| facts.took(time));
+        }
+        let known = self.answers.get_mut(&identity);
+        match known.filter(|known| known.result.status.is_some()) {
+            Some(known) if result.reason == Some(ProbeReason::Waiting) => {
+                known.result.retry_at = result.retry_at;
+                known.due = false;
+            }
+            _ => {
+                self.answers.insert(identity, Answer { result, due: false });
+            }
+        }
+    }
+
+    /// When a host that asked to wait may be asked for the first of the answers it owes.
+    pub(super) fn owed_at(&self) -> Option<Timestamp> {
+        let owed = |answer: &Answer| answer.result.reason == Some(ProbeReason::Waiting);
+        self.answers
+            .values()
+            .filter(|answer| owed(answer) && !answer.due)
+            .filter_map(|answer| answer.result.retry_at)
+            .min()
+    }
+
+    /// Asks for the answers that hosts owe, as far as they may be asked again.
+    pub(super) fn ask_for_owed(&mut self) {
+        self.mark_due(&Freshness::Aged);
+        self.ask();
     }
 
     /// Interns what has been read so far, and asks about it. In the order of the inventory, so that

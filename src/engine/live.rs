@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, future, sync::Arc, thread, time::Duration};
 
+use jiff::Timestamp;
 use tokio::{
     sync::{mpsc, watch as latest},
     time::Instant,
@@ -51,6 +52,8 @@ struct Live {
     changed: BTreeSet<usize>,
     changed_at: Option<Instant>,
     publish_at: Option<Instant>,
+    /// When a host that asked to wait may be asked again.
+    owed_at: Option<Instant>,
     refresh_at: Instant,
 }
 
@@ -76,6 +79,7 @@ impl Live {
             changed: BTreeSet::new(),
             changed_at: None,
             publish_at: None,
+            owed_at: None,
             refresh_at: Instant::now() + refresh,
         }
     }
@@ -112,6 +116,11 @@ impl Live {
                     self.changed_at = None;
                     let layers = std::mem::take(&mut self.changed);
                     self.flow.read(layers, Freshness::Aged);
+                    self.publish_soon();
+                }
+                () = at(self.owed_at) => {
+                    self.owed_at = None;
+                    self.flow.ask_for_owed();
                     self.publish_soon();
                 }
                 () = at(self.publish_at) => self.publish(),
@@ -168,6 +177,10 @@ impl Live {
         self.flow.ask();
         if !self.flow.is_running() {
             self.watch();
+            self.owed_at = self.flow.owed_at().map(|at| {
+                let wait = at.duration_since(Timestamp::now());
+                Instant::now() + Duration::try_from(wait).unwrap_or_default()
+            });
         }
         let _ = self.publisher.send(self.flow.snapshot());
     }

@@ -14,35 +14,35 @@ use crate::formats::dotenv::inference::{TELLING_NAMES, tells_by_its_kind};
 /// The layers (by number) that each watched place decides.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct WatchList {
-    by_file: HashMap<PathBuf, BTreeSet<usize>>,
+    files: HashMap<PathBuf, BTreeSet<usize>>,
     /// Folders each entry of which counts.
-    by_folder: HashMap<PathBuf, BTreeSet<usize>>,
+    folders: HashMap<PathBuf, BTreeSet<usize>>,
     /// Folders whose manifests and scripts count.
-    by_manifest: HashMap<PathBuf, BTreeSet<usize>>,
+    manifests: HashMap<PathBuf, BTreeSet<usize>>,
 }
 
 impl WatchList {
     pub(super) fn add(&mut self, file: PathBuf, layer: usize) {
-        self.by_file.entry(file).or_default().insert(layer);
+        self.files.entry(file).or_default().insert(layer);
     }
 
     /// A folder: what comes into it, and the folder itself when there is none yet.
     pub(super) fn add_folder(&mut self, folder: PathBuf, layer: usize) {
         self.add(folder.clone(), layer);
-        self.by_folder.entry(folder).or_default().insert(layer);
+        self.folders.entry(folder).or_default().insert(layer);
     }
 
     /// A folder in which a file may say who reads a `.env`.
     pub(super) fn add_manifests(&mut self, folder: PathBuf, layer: usize) {
-        self.by_manifest.entry(folder).or_default().insert(layer);
+        self.manifests.entry(folder).or_default().insert(layer);
     }
 
     pub(super) fn layers_of(&self, file: &Path) -> impl Iterator<Item = usize> + '_ {
         let folder = file.parent().unwrap_or(file);
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let tells = TELLING_NAMES.contains(&name) || tells_by_its_kind(name);
-        let by_manifest = self.by_manifest.get(folder).filter(|_| tells);
-        let found = [self.by_file.get(file), self.by_folder.get(folder), by_manifest];
+        let telling = self.manifests.get(folder).filter(|_| tells);
+        let found = [self.files.get(file), self.folders.get(folder), telling];
         found.into_iter().flatten().flatten().copied()
     }
 
@@ -50,16 +50,16 @@ impl WatchList {
     /// between reading a file and watching it would be missed otherwise.
     pub(super) fn changed_since(&self, second: i64) -> BTreeSet<usize> {
         use std::os::unix::fs::MetadataExt as _;
-        self.by_file
+        self.files
             .iter()
             .filter(|(file, _)| file.metadata().is_ok_and(|metadata| metadata.ctime() >= second))
             .flat_map(|(_, layers)| layers.iter().copied())
             .collect()
     }
 
-    fn folders(&self) -> BTreeSet<PathBuf> {
-        let parents = self.by_file.keys().filter_map(|file| file.parent()).map(Path::to_owned);
-        parents.chain(self.by_folder.keys().chain(self.by_manifest.keys()).cloned()).collect()
+    fn watched_folders(&self) -> BTreeSet<PathBuf> {
+        let parents = self.files.keys().filter_map(|file| file.parent()).map(Path::to_owned);
+        parents.chain(self.folders.keys().chain(self.manifests.keys()).cloned()).collect()
     }
 }
 
@@ -92,7 +92,7 @@ mod system {
         pub(in crate::engine) fn follow(&mut self, list: &WatchList) {
             let Some(stream) = &self.stream else { return };
             let mut watches = stream.watches();
-            let wanted = list.folders();
+            let wanted = list.watched_folders();
             let known: BTreeSet<PathBuf> = self.folders.values().cloned().collect();
             let gone: Vec<WatchDescriptor> = self
                 .folders
@@ -184,6 +184,6 @@ mod tests {
         assert_eq!(layers(&list, "/p/app.service.d/new.conf"), [2], "a new drop-in");
         assert_eq!(layers(&list, "/p/app.service.d"), [2], "the folder itself is made");
         let folders = ["/p", "/p/app.service.d"].map(PathBuf::from);
-        assert_eq!(list.folders(), BTreeSet::from(folders));
+        assert_eq!(list.watched_folders(), BTreeSet::from(folders));
     }
 }

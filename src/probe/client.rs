@@ -12,7 +12,11 @@ use reqwest::{Client, ClientBuilder, redirect::Policy, retry, tls};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use crate::{
-    domain::{inert::inert, outcome::ProbeReason},
+    domain::{
+        inert::inert,
+        outcome::ProbeReason,
+        way::{FromEnvironment, Way},
+    },
     probe::endpoint::Endpoint,
 };
 
@@ -39,7 +43,7 @@ impl Clients {
     /// The client for an endpoint.
     ///
     /// # Errors
-    /// The platform's roots cannot be read.
+    /// There are no roots to check certificates against.
     pub(super) fn client(
         &self,
         endpoint: &Endpoint,
@@ -55,7 +59,10 @@ impl Clients {
                 }
                 (false, _) => (&self.outside, |builder| Some(builder.https_only(true))),
             };
-        place.get_or_init(|| build(common(timeout))?.build().ok()).as_ref().ok_or(ProbeReason::Tls)
+        place
+            .get_or_init(|| build(common(timeout))?.build().ok())
+            .as_ref()
+            .ok_or(ProbeReason::NoRoots)
     }
 }
 
@@ -96,9 +103,17 @@ fn install_cryptography() {
     }
 }
 
+/// How requests reach an endpoint, as far as the environment decides it (SECURITY H10).
+pub fn way_to(endpoint: &Endpoint) -> Way {
+    Way {
+        proxy: proxy_for(endpoint),
+        roots: if endpoint.is_plain() { Vec::new() } else { roots_from_environment() },
+    }
+}
+
 /// The proxy of the environment that requests to this endpoint go through, as `scheme://host:port`
 /// without its password; `None` for loopback, which never has one (SECURITY H2, H10).
-pub fn proxy_for(endpoint: &Endpoint) -> Option<String> {
+pub(super) fn proxy_for(endpoint: &Endpoint) -> Option<FromEnvironment> {
     if endpoint.is_loopback() {
         return None;
     }
@@ -107,14 +122,30 @@ pub fn proxy_for(endpoint: &Endpoint) -> Option<String> {
     let proxy = intercept.uri();
     let scheme = proxy.scheme_str().unwrap_or("http");
     let port = proxy.port().map(|port| format!(":{port}")).unwrap_or_default();
-    Some(inert(&format!("{scheme}://{}{port}", proxy.host()?)))
+    let value = inert(&format!("{scheme}://{}{port}", proxy.host()?));
+    // In the order in which the matcher looks; one that holds no address leaves it to the next.
+    let variable = [["HTTPS_PROXY", "https_proxy"], ["ALL_PROXY", "all_proxy"]]
+        .into_iter()
+        .filter_map(|names| names.into_iter().find(|name| std::env::var(name).is_ok()))
+        .find(|name| std::env::var(name).is_ok_and(|value| !value.is_empty()))?;
+    Some(FromEnvironment { variable, value })
 }
 
-/// The file or folder of root certificates that the environment puts in the place of the platform's,
-/// inert (SECURITY H10).
-pub fn roots_from_environment() -> Option<String> {
-    ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().find_map(|name| {
-        let value = std::env::var_os(name).filter(|value| !value.is_empty())?;
-        Some(inert(&value.to_string_lossy()))
-    })
+/// Whether the client can speak to a proxy of this kind.
+pub(super) fn speaks_to(proxy: &FromEnvironment) -> bool {
+    proxy.value.starts_with("http://") || proxy.value.starts_with("https://")
+}
+
+/// The file and folders of root certificates that the environment puts in the place of the
+/// platform's, inert.
+fn roots_from_environment() -> Vec<FromEnvironment> {
+    ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .into_iter()
+        .filter_map(|variable| {
+            let value = std::env::var_os(variable)?;
+            // An empty file name counts, and has no certificates; an empty list of folders is none.
+            (variable == "SSL_CERT_FILE" || !value.is_empty())
+                .then(|| FromEnvironment { variable, value: inert(&value.to_string_lossy()) })
+        })
+        .collect()
 }

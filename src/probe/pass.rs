@@ -15,7 +15,7 @@ use tokio::sync::{OnceCell, mpsc};
 
 use crate::{
     domain::{
-        outcome::{Outcome, ProbeReason, ProbeResult},
+        outcome::{ContextHeader, Outcome, ProbeReason, ProbeResult, Trial},
         secret::SecretValue,
     },
     probe::{
@@ -153,17 +153,56 @@ impl<'p> Pass<'p> {
             match self.control(queue, plan, provider).await {
                 Ok(Control::Guarded) => {}
                 Ok(Control::Public(status)) => return public(status),
-                Ok(Control::Silent(failure)) => return failed(failure),
+                Ok(Control::Silent(failure)) => return failed(plan, failure),
                 Err(held) => return held,
             }
         }
         match self.twice(queue, plan, provider, &request, &self.requests).await {
             Sent::Held(result) => result,
-            Sent::Failed(failure) => failed(failure),
+            Sent::Failed(failure) => failed(plan, failure),
             Sent::Answered(received, classification) => {
-                answered(&received, classification, provider, plan)
+                let mut result = answered(&received, classification, provider, plan);
+                result.trial = self.trial(queue, plan, provider, request, result.outcome).await;
+                result
             }
         }
+    }
+
+    /// Asks once more without the organisation or project that was refused: an accepted answer
+    /// proves that the header is wrong and the key is not. Never repeated.
+    async fn trial(
+        &self,
+        queue: &Queue,
+        plan: &Plan,
+        provider: &Provider,
+        request: Request<'_>,
+        outcome: Outcome,
+    ) -> Option<Trial> {
+        let without = match outcome {
+            Outcome::WrongOrg => ContextHeader::Organisation,
+            Outcome::WrongProject => ContextHeader::Project,
+            _ => return None,
+        };
+        let request = request.without(without, plan, provider, &self.prober.inner.catalogue)?;
+        let outcome = match self.once(queue, plan, provider, &request, &self.extra_requests).await {
+            Sent::Held(_) => return None,
+            Sent::Failed(_) => Outcome::Unreachable,
+            Sent::Answered(received, classification) => {
+                self.heed(queue, &received, classification.outcome);
+                classification.outcome
+            }
+        };
+        Some(Trial { without, outcome })
+    }
+
+    /// Leaves a host alone that throttles.
+    fn heed(&self, queue: &Queue, received: &Received, outcome: Outcome) -> Advice {
+        let now = Timestamp::now();
+        let advice = Advice::of(&received.headers, now);
+        if received.status == 429 && outcome != Outcome::AliveNoQuota {
+            queue.host.leave_alone(advice.after_throttling(now));
+        }
+        advice
     }
 
     /// The control probe of the plan's endpoint, once for all keys of this pass.
@@ -212,12 +251,9 @@ impl<'p> Pass<'p> {
             Sent::Held(_) => false,
             Sent::Failed(failure) => may_pass(*failure),
             Sent::Answered(received, Classification { outcome, .. }) => {
-                let (now, outcome) = (Timestamp::now(), *outcome);
-                let advice = Advice::of(&received.headers, now);
-                if received.status == 429 && outcome != Outcome::AliveNoQuota {
-                    queue.host.leave_alone(advice.after_throttling(now));
-                }
-                is_trouble(received.status, outcome) && advice.allows_retry(now, PATIENCE)
+                let advice = self.heed(queue, received, *outcome);
+                is_trouble(received.status, *outcome)
+                    && advice.allows_retry(Timestamp::now(), PATIENCE)
             }
         };
         if !again {
@@ -254,9 +290,13 @@ impl<'p> Pass<'p> {
             Ok(client) => client,
             Err(reason) => return Sent::Failed(Failure { reason, status: None }),
         };
+        let proxy = client::proxy_for(&plan.endpoint);
+        if proxy.as_ref().is_some_and(|proxy| !client::speaks_to(proxy)) {
+            let reason = ProbeReason::ProxyUnsupported;
+            return Sent::Failed(Failure { reason, status: None });
+        }
         count.fetch_add(1, Ordering::Relaxed);
-        let proxied = client::proxy_for(&plan.endpoint).is_some();
-        match exchange(client, request, proxied).await {
+        match exchange(client, request, proxy.is_some()).await {
             Ok(received) => {
                 let key = request.keyed.then_some(&plan.key);
                 let classification = self.classify(&received, plan, provider, key);
@@ -311,6 +351,7 @@ fn answered(
     let now = Timestamp::now();
     let advice = Advice::of(&received.headers, now);
     let throttled = received.status == 429 && classification.outcome != Outcome::AliveNoQuota;
+    let wrong_region = classification.outcome == Outcome::WrongRegion;
     let missing_models = if classification.outcome == Outcome::Alive && received.status == 200 {
         received.missing_models(provider, &plan.models)
     } else {
@@ -333,6 +374,8 @@ fn answered(
         } else {
             None
         },
+        right_host: classification.mentioned.filter(|_| wrong_region),
+        trial: None,
         missing_models,
         confidence: Some(classification.confidence),
         received: classification.received,
@@ -354,18 +397,35 @@ fn public(status: u16) -> ProbeResult {
     }
 }
 
-fn failed(failure: Failure) -> ProbeResult {
-    ProbeResult {
+fn failed(plan: &Plan, failure: Failure) -> ProbeResult {
+    let mut result = ProbeResult {
         status: failure.status,
         checked_at: Some(Timestamp::now()),
         ..ProbeResult::unreachable(failure.reason)
+    };
+    if failure.reason == ProbeReason::TlsUnknownIssuer
+        && let Some(proxy) = client::proxy_for(&plan.endpoint)
+    {
+        result.advice = Some(format!(
+            "The proxy {} may open TLS: if that is wanted, name its CA in SSL_CERT_FILE.",
+            proxy.value
+        ));
     }
+    result
 }
 
 /// The same request may get through a moment later. A refusal that broke off stays one.
 fn may_pass(failure: Failure) -> bool {
     let refused = failure.status.is_some_and(|status| status / 100 == 4);
-    !refused && !matches!(failure.reason, ProbeReason::Tls | ProbeReason::Transport)
+    let broke = matches!(
+        failure.reason,
+        ProbeReason::Dns
+            | ProbeReason::ConnectionRefused
+            | ProbeReason::ConnectionReset
+            | ProbeReason::TimedOut
+            | ProbeReason::ProxyUnreachable
+    );
+    broke && !refused
 }
 
 /// The server is in trouble, and says nothing of the key.

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::{
     domain::{
         damage::{self, Flag},
-        outcome::{ProbeReason, ProbeResult},
+        outcome::{ContextHeader, ProbeReason, ProbeResult},
         secret::SecretValue,
     },
     probe::{Plan, client},
@@ -196,18 +196,29 @@ impl<'p> Request<'p> {
         let username = plan.filled(probe.username, catalogue)?;
         let value = credential(probe.scheme, &username, &plan.key)?;
         request.headers.insert(header(probe.header)?, value);
-        let context = [
-            (probe.organisation_header, &plan.organisation),
-            (probe.project_header, &plan.project),
-        ];
-        for (name, value) in context {
-            let (Some(name), Some(value)) = (name, value) else { continue };
-            if is_context(value, catalogue) {
-                request.headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
-            }
+        for (name, value) in context(plan, &probe, catalogue) {
+            request.headers.insert(header(name)?, HeaderValue::from_str(value).ok()?);
         }
         request.keyed = true;
         Some(request)
+    }
+
+    /// The same request without this header; `None` when it was not sent.
+    pub(super) fn without(
+        mut self,
+        left_out: ContextHeader,
+        plan: &Plan,
+        provider: &Provider,
+        catalogue: &Catalogue,
+    ) -> Option<Self> {
+        let probe = provider.probe_of(&plan.key).ok()?;
+        let name = match left_out {
+            ContextHeader::Organisation => probe.organisation_header,
+            ContextHeader::Project => probe.project_header,
+        }?;
+        context(plan, &probe, catalogue).find(|(sent, _)| *sent == name)?;
+        self.headers.remove(header(name)?)?;
+        Some(self)
     }
 
     /// The same request without credential, organisation and project (SECURITY H11).
@@ -263,6 +274,21 @@ fn credential(scheme: Scheme, username: &str, key: &SecretValue) -> Option<Heade
     let mut value = HeaderValue::from_bytes(&text).ok()?;
     value.set_sensitive(true);
     Some(value)
+}
+
+/// The headers that the layer sets beside the key, with their values, as far as they are sent.
+fn context<'a>(
+    plan: &'a Plan,
+    probe: &ProbeRequest<'a>,
+    catalogue: &Catalogue,
+) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let set = [
+        (probe.organisation_header, plan.organisation.as_deref()),
+        (probe.project_header, plan.project.as_deref()),
+    ];
+    set.into_iter()
+        .filter_map(|(name, value)| Some((name?, value?)))
+        .filter(|(_, value)| is_context(value, catalogue))
 }
 
 /// An organisation or project that may be sent: one that can stand in a header as it is, and is not
@@ -402,6 +428,22 @@ mod tests {
         assert!(!format!("{:?}", request.headers).contains("a-key"));
         let control = Request::control(&plan, found, &catalogue).unwrap();
         assert!(!control.headers.contains_key(name));
+    }
+
+    #[test]
+    fn a_header_that_was_sent_can_be_left_out() {
+        let catalogue = Catalogue::embedded();
+        let mut plan = plan("openai", OPENAI, &openai_key());
+        plan.organisation = Some("org-1".to_owned());
+        plan.project = Some("pro ject".to_owned());
+        let provider = catalogue.provider("openai").unwrap();
+        let keyed = || Request::keyed(&plan, provider, &catalogue).unwrap();
+        let without =
+            keyed().without(ContextHeader::Organisation, &plan, provider, &catalogue).unwrap();
+        assert!(!without.headers.contains_key("openai-organization"));
+        assert_eq!(without.headers.len(), keyed().headers.len() - 1);
+        let unsent = keyed().without(ContextHeader::Project, &plan, provider, &catalogue);
+        assert!(unsent.is_none(), "what was not sent proves nothing");
     }
 
     #[test]

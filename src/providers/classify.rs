@@ -43,6 +43,9 @@ pub struct Classification {
     pub meaning: Option<String>,
     /// What to do, in the file's words.
     pub advice: Option<String>,
+    /// Which of the texts that the deciding row looks for the answer mentions: of a wrong region, the
+    /// right host.
+    pub mentioned: Option<String>,
     /// How well the deciding row is supported.
     pub confidence: Confidence,
     /// Which key the server received, when it repeats it masked.
@@ -123,14 +126,16 @@ impl<'a> Understood<'a> {
             .is_some_and(|conditions| conditions.iter().all(|condition| self.holds(condition)))
     }
 
-    /// The first of the row's texts, or else of the provider's regional hosts, that the body has.
     fn mentioned<'r>(&self, row: &'r AnswerEntry, provider: &'r Provider) -> &'r str {
+        self.known_mention(row, provider).unwrap_or(&row.unmentioned)
+    }
+
+    /// The first of the row's texts, or else of the provider's regional hosts, that the body has.
+    fn known_mention<'r>(&self, row: &'r AnswerEntry, provider: &'r Provider) -> Option<&'r str> {
         let found = |text: &&str| self.text.contains(*text);
         let mut texts = row.mentions.iter().map(String::as_str);
         let hosts = || provider.regions().map(|(_, endpoint)| host(endpoint));
-        let mentioned =
-            if row.mentions.is_empty() { hosts().find(found) } else { texts.find(found) };
-        mentioned.unwrap_or(&row.unmentioned)
+        if row.mentions.is_empty() { hosts().find(found) } else { texts.find(found) }
     }
 
     /// What the server says of the key that it received.
@@ -179,10 +184,16 @@ impl Provider {
                 codes.known.iter().find(|known| same(&Scalar::Text((*known).clone()), value))
             })
         });
-        let classification = |outcome, meaning: Option<String>, advice: Option<String>, sure| {
-            let code = code.cloned();
-            Classification { outcome, code, meaning, advice, confidence: sure, received: None }
-        };
+        let classification =
+            |outcome, meaning: Option<String>, advice: Option<String>, sure| Classification {
+                outcome,
+                code: code.cloned(),
+                meaning,
+                advice,
+                mentioned: None,
+                confidence: sure,
+                received: None,
+            };
 
         let shape = answer.key.and_then(|key| self.shape_of(key.expose()));
         let row = self.rows().find(|row| {
@@ -201,12 +212,14 @@ impl Provider {
                         .map(|text| text.replace("{mentioned}", understood.mentioned(row, self)))
                         .filter(|text| !text.is_empty())
                 };
-                return classification(
+                let classified = classification(
                     outcome,
                     filled(&row.meaning),
                     filled(&row.advice),
                     self.confidence_of(row),
                 );
+                let mentioned = understood.known_mention(row, self).map(str::to_owned);
+                return Classification { mentioned, ..classified };
             }
         } else if let Some(success) = &file.success
             && success.status == answer.status
@@ -455,6 +468,7 @@ mod tests {
         let body = r#"{"error":{"code":"incorrect_hostname","message":"use eu.api.openai.com"}}"#;
         let classification = classify("openai", 401, "application/json", body);
         assert_eq!(classification.outcome, Outcome::WrongRegion);
+        assert_eq!(classification.mentioned.as_deref(), Some("eu.api.openai.com"));
         assert!(classification.advice.unwrap().contains("https://eu.api.openai.com/v1"));
         let foreign = r#"{"error":{"code":"incorrect_hostname","message":"use zz.api.evil.test"}}"#;
         let classification = classify("openai", 401, "application/json", foreign);

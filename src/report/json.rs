@@ -22,6 +22,7 @@ use crate::domain::{
     snapshot::{Row, Snapshot},
     trap::Trapped,
     verdict::Verdict,
+    way::{EndpointFacts, FromEnvironment},
 };
 
 /// Grows when a field changes its meaning or goes away.
@@ -68,6 +69,8 @@ pub struct Report<'a> {
     diagnoses: Vec<DiagnosisReport<'a>>,
     /// Layers linked by `source`.
     chains: Vec<ChainReport<'a>>,
+    /// Every URL that was asked.
+    endpoints: BTreeMap<&'a str, EndpointReport<'a>>,
     /// What a person should know of this run.
     notices: &'a [String],
 }
@@ -294,6 +297,54 @@ struct ProbeReport<'a> {
     /// Whether the key that the answer repeats, masked, fits: this_key or another_key; null where it
     /// repeats none.
     received: Option<&'static str>,
+    /// Of a key that belongs to another regional host: that host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    right_host: Option<&'a str>,
+    /// Of a wrong organisation or project: what the key got without that header.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    trial: Option<TrialReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct TrialReport {
+    /// organisation or project.
+    without: &'static str,
+    /// What the answer meant; an accepted one proves that the header is wrong and the key is not.
+    outcome: &'static str,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct EndpointReport<'a> {
+    /// The proxy of the environment that it is asked through.
+    proxy: Option<FromEnvironmentReport<'a>>,
+    /// What the environment puts in the place of the platform's root certificates.
+    roots: Vec<FromEnvironmentReport<'a>>,
+    /// Milliseconds to the last answers, at most ten, the newest last.
+    latencies_ms: &'a [u64],
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FromEnvironmentReport<'a> {
+    /// Its name.
+    variable: &'static str,
+    /// What it says, without a password.
+    value: &'a str,
+}
+
+impl<'a> FromEnvironmentReport<'a> {
+    fn of(setting: &'a FromEnvironment) -> Self {
+        Self { variable: setting.variable, value: &setting.value }
+    }
+}
+
+impl<'a> EndpointReport<'a> {
+    fn of(facts: &'a EndpointFacts) -> Self {
+        Self {
+            proxy: facts.way.proxy.as_ref().map(FromEnvironmentReport::of),
+            roots: facts.way.roots.iter().map(FromEnvironmentReport::of).collect(),
+            latencies_ms: &facts.latencies_ms,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -357,6 +408,11 @@ impl<'a> Report<'a> {
                 exit_code,
             },
             rows: Rows(snapshot),
+            endpoints: snapshot
+                .endpoints
+                .iter()
+                .map(|(url, facts)| (url.as_str(), EndpointReport::of(facts)))
+                .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
             notices: &snapshot.notices,
@@ -396,6 +452,11 @@ impl<'a> RowReport<'a> {
                 missing_models: &probe.missing_models,
                 confidence: probe.confidence.map(|confidence| confidence.name()),
                 received: probe.received.map(|received| received.name()),
+                right_host: probe.right_host.as_deref(),
+                trial: probe.trial.map(|trial| TrialReport {
+                    without: trial.without.name(),
+                    outcome: trial.outcome.name(),
+                }),
             },
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.as_deref(),

@@ -17,7 +17,7 @@ use crate::{
         keymap::Keymap,
         marks::Marks,
         table::{Grouping, Table, TableLine, Widths},
-        text::age_changes_at,
+        text::{age_changes_at, countdown_changes_at},
         theme::{Glyphs, Styles},
         view::layout::Regions,
     },
@@ -364,12 +364,15 @@ impl Model {
             .flatten();
         let header =
             (visible > 0 && !self.snapshot.rows.is_empty()).then_some(self.snapshot.generated_at);
+        let wait = self.selected_row().filter(|_| visible > 0);
+        let wait = wait.and_then(|(_, row)| countdown_changes_at(row.probe.retry_at?, self.now));
         header
             .into_iter()
             .chain(rows)
             .chain(details)
             .filter_map(|then| age_changes_at(then, self.now))
             .chain(toast)
+            .chain(wait)
             .min()
     }
 }

@@ -264,8 +264,20 @@ pub fn http(row: &Row) -> String {
         Some(ProbeReason::ConnectionRefused) => "refused",
         Some(ProbeReason::ConnectionReset) => "reset",
         Some(ProbeReason::TimedOut) => "timeout",
-        Some(ProbeReason::Tls) => "tls",
-        Some(ProbeReason::Proxy) => "proxy",
+        Some(
+            ProbeReason::TlsExpired
+            | ProbeReason::TlsNotYetValid
+            | ProbeReason::TlsUnknownIssuer
+            | ProbeReason::TlsWrongName
+            | ProbeReason::Tls
+            | ProbeReason::NoRoots,
+        ) => "tls",
+        Some(
+            ProbeReason::ProxyAuthentication
+            | ProbeReason::ProxyRefused
+            | ProbeReason::ProxyUnreachable
+            | ProbeReason::ProxyUnsupported,
+        ) => "proxy",
         Some(ProbeReason::Transport) => "failed",
     };
     word.to_owned()

@@ -117,6 +117,55 @@ pub fn age_changes_at(then: Timestamp, now: Timestamp) -> Option<Timestamp> {
     Timestamp::new(start.as_second().checked_add(boundary)?, start.subsec_nanosecond()).ok()
 }
 
+/// How long until then, rounded up: `42 s`, `7 m`, `3 h`; `None` once it is over.
+pub fn countdown(until: Timestamp, now: Timestamp) -> Option<String> {
+    let left = seconds_left(until, now)?;
+    let unit = countdown_unit(left);
+    let name = match unit {
+        1 => "s",
+        MINUTE => "m",
+        _ => "h",
+    };
+    Some(format!("{} {name}", units(left, unit)))
+}
+
+/// When [`countdown`] will give another text; `None` once it is over.
+pub fn countdown_changes_at(until: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let left = seconds_left(until, now)?;
+    let unit = countdown_unit(left);
+    let then = (units(left, unit) - 1) * unit;
+    Timestamp::new(until.as_second().checked_sub(then)?, until.subsec_nanosecond()).ok()
+}
+
+const fn countdown_unit(left: i64) -> i64 {
+    match left {
+        ..=MINUTE => 1,
+        ..=HOUR => MINUTE,
+        _ => HOUR,
+    }
+}
+
+const fn units(left: i64, unit: i64) -> i64 {
+    (left + unit - 1) / unit
+}
+
+/// Whole seconds, a begun one counts.
+fn seconds_left(until: Timestamp, now: Timestamp) -> Option<i64> {
+    let left = until.duration_since(now);
+    let whole = left.as_secs() + i64::from(left.subsec_nanos() > 0);
+    (whole > 0).then_some(whole)
+}
+
+/// One block per number, as high as it is against the largest; nothing of no numbers.
+pub fn sparkline(numbers: &[u64]) -> String {
+    const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let most = numbers.iter().copied().max().unwrap_or_default().max(1);
+    let top = BLOCKS.len() as u64 - 1;
+    let height =
+        |number: u64| usize::try_from((number * top + most / 2) / most).unwrap_or_default();
+    numbers.iter().filter_map(|number| BLOCKS.get(height(*number))).collect()
+}
+
 fn seconds(then: Timestamp, now: Timestamp) -> i64 {
     now.duration_since(then).as_secs().max(0)
 }
@@ -171,6 +220,32 @@ mod tests {
         let then = Timestamp::from_second(1_000_000 - passed).unwrap();
         assert_eq!(age(then, now), text);
         assert_eq!(age_changes_at(then, now).unwrap().as_second(), 1_000_000 + until);
+    }
+
+    #[rstest]
+    #[case(-1, None, 0)]
+    #[case(0, None, 0)]
+    #[case(1, Some("1 s"), 1)]
+    #[case(60, Some("60 s"), 1)]
+    #[case(61, Some("2 m"), 1)]
+    #[case(3600, Some("60 m"), 60)]
+    #[case(3601, Some("2 h"), 1)]
+    #[case(7201, Some("3 h"), 1)]
+    fn countdowns_round_up(#[case] left: i64, #[case] text: Option<&str>, #[case] until: i64) {
+        let now = Timestamp::from_second(1_000_000).unwrap();
+        let then = Timestamp::from_second(1_000_000 + left).unwrap();
+        assert_eq!(countdown(then, now).as_deref(), text);
+        let changes = countdown_changes_at(then, now).map(|at| at.as_second() - 1_000_000);
+        assert_eq!(changes, text.map(|_| until));
+    }
+
+    #[rstest]
+    #[case(&[], "")]
+    #[case(&[0, 0], "▁▁")]
+    #[case(&[7, 14], "▅█")]
+    #[case(&[143], "█")]
+    fn numbers_have_heights(#[case] numbers: &[u64], #[case] expected: &str) {
+        assert_eq!(sparkline(numbers), expected);
     }
 
     proptest! {

@@ -35,6 +35,8 @@ const LINES: &[&[&str]] = &[
     &["check", "--offline", "--fail-on", "{}"],
     &["check", "--offline", "--environment", "{}"],
     &["check", "--offline", "--credential", "{}"],
+    &["check", "--offline", "--concurrency", "{}"],
+    &["check", "--offline", "--requests-per-second", "{}"],
     &["check", "--offline", "--endpoint", "{}"],
     &["check", "--offline", "--endpoint", "openai={}"],
     &["check", "--offline", "--endpoint", "{}=http://127.0.0.1:1/v1"],

@@ -106,6 +106,12 @@ fn error(status: &str, text: &str) -> Vec<u8> {
     reply(status, "", body.as_bytes())
 }
 
+/// One of OpenAI's codes, with the key in the words around it.
+fn refusal(code: &str, text: &str) -> Vec<u8> {
+    let body = format!(r#"{{"error":{{"code":"{code}","message":"{text}","param":"{text}"}}}}"#);
+    reply("401 Unauthorized", &format!("location: {text}\r\n"), body.as_bytes())
+}
+
 fn escaped(key: &str) -> String {
     key.bytes().map(|byte| format!("\\u00{byte:02x}")).collect()
 }
@@ -123,6 +129,9 @@ pub(crate) const ANSWERS: &[(&str, Answer)] = &[
     ("escaped", |key, _| error("403 Forbidden", &escaped(key))),
     ("reversed", |key, _| error("400 Bad Request", &key.chars().rev().collect::<String>())),
     ("missing", |key, _| error("404 Not Found", key)),
+    ("organisation", |key, _| refusal("mismatched_organization", key)),
+    ("project", |key, _| refusal("mismatched_project", key)),
+    ("region", |key, _| refusal("incorrect_hostname", &format!("{key}.eu.api.openai.com/{key}"))),
     ("limited", |key, _| {
         let headers = format!("retry-after: {key}\r\nx-should-retry: {key}\r\n");
         reply("429 Too Many", &headers, format!(r#"{{"error":{{"code":"{key}"}}}}"#).as_bytes())

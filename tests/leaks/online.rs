@@ -60,7 +60,9 @@ fn what_a_hostile_provider_answers_stays_there() {
     let servers: Vec<Hostile> =
         ANSWERS.iter().map(|(_, answer)| Hostile::start(*answer, elsewhere.port)).collect();
     let keys = keys(&mut gate, "a file");
-    world.write(".env", dotenv(&keys));
+    // What is refused with the key is left out of one more request.
+    let context = "OPENAI_ORG_ID=org-of-ours\nOPENAI_PROJECT_ID=proj_ours\n";
+    world.write(".env", dotenv(&keys) + context);
     let mut text = head();
     for ((name, _), server) in ANSWERS.iter().zip(&servers) {
         text.push_str(&format!("[environments.\"{name}\"]\n"));
@@ -102,6 +104,8 @@ fn what_a_hostile_provider_answers_stays_there() {
     let snapshot = engine::check(setup, |_| {}).expect("a pass");
     let outcomes: BTreeSet<Outcome> = snapshot.rows.iter().map(|row| row.probe.outcome).collect();
     assert!(outcomes.len() >= 5, "too little was told apart: {outcomes:?}");
+    let trials = snapshot.rows.iter().filter(|row| row.probe.trial.is_some()).count();
+    assert_eq!(trials, 2, "one for the organisation, one for the project");
     look_at_everything(&mut gate, "online", &snapshot);
 
     for ((name, _), server) in ANSWERS.iter().zip(&servers) {

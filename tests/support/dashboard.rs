@@ -22,6 +22,7 @@ use stalekey::{
         secret::SecretValue,
         snapshot::{Expected, ExpectedBy, Progress, Row, RowIdentity, Snapshot, Summary},
         verdict::{Certainty, Verdict},
+        way::{EndpointFacts, Way},
     },
     tui::{
         Options,
@@ -118,6 +119,8 @@ fn asked(outcome: Outcome, status: u16) -> ProbeResult {
         missing_models: Vec::new(),
         confidence: None,
         received: None,
+        right_host: None,
+        trial: None,
     }
 }
 
@@ -293,8 +296,15 @@ pub(crate) fn incident() -> Snapshot {
             chain("production", &[1, 2, 3], Some(3)),
             chain("production", &[1, 2, 4], Some(4)),
         ],
+        endpoints: [("https://api.openai.com/v1/models".to_owned(), times())].into(),
         ..Snapshot::default()
     }
+}
+
+/// What the one endpoint took for its last answers.
+fn times() -> EndpointFacts {
+    let latencies_ms = vec![131, 127, 190, 402, 155, 143];
+    EndpointFacts { way: Way::default(), latencies_ms }
 }
 
 fn findings() -> Vec<Finding> {

@@ -1,7 +1,7 @@
 //! A provider on loopback that accepts some keys, and counts.
 
 use std::{
-    io::{BufRead as _, BufReader, Write as _},
+    io::{BufRead as _, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     sync::{Arc, Mutex},
     thread,
@@ -16,23 +16,37 @@ pub(crate) struct Provider {
 impl Provider {
     /// One that accepts these keys and refuses all others, in OpenAI's words.
     pub(crate) fn accepting(keys: &[&str]) -> Self {
+        Self::behind(keys, Some)
+    }
+
+    /// The same, behind what `open` makes of each connection.
+    pub(crate) fn behind<S: Read + Write>(
+        keys: &[&str],
+        open: impl Fn(TcpStream) -> Option<S> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let asked = Arc::<Mutex<Vec<_>>>::default();
         let accepted: Arc<[String]> = keys.iter().map(|key| (*key).to_owned()).collect();
-        let log = Arc::clone(&asked);
+        let (log, open) = (Arc::clone(&asked), Arc::new(open));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, accepted) = (Arc::clone(&log), Arc::clone(&accepted));
-                thread::spawn(move || serve(&stream, &log, &accepted));
+                let (log, accepted, open) =
+                    (Arc::clone(&log), Arc::clone(&accepted), Arc::clone(&open));
+                thread::spawn(move || serve(open(stream)?, &log, &accepted));
             }
         });
         Self { port, asked }
     }
 
+    /// Its port on this machine.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where it is asked.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}/v1", self.port)
+        format!("http://127.0.0.1:{}/v1", self.port())
     }
 
     /// The argument that sends every probe of the credential `openai` here.
@@ -46,10 +60,14 @@ impl Provider {
     }
 }
 
-fn serve(stream: &TcpStream, log: &Mutex<Vec<Option<String>>>, accepted: &[String]) -> Option<()> {
+fn serve(
+    mut stream: impl Read + Write,
+    log: &Mutex<Vec<Option<String>>>,
+    accepted: &[String],
+) -> Option<()> {
     let mut key = None;
     let mut path = None;
-    for line in BufReader::new(stream).lines() {
+    for line in BufReader::new(&mut stream).lines() {
         let line = line.ok()?;
         if line.is_empty() {
             break;
@@ -75,8 +93,8 @@ fn serve(stream: &TcpStream, log: &Mutex<Vec<Option<String>>>, accepted: &[Strin
          connection: close\r\n\r\n",
         body.len()
     );
-    let mut stream = stream;
-    stream.write_all(format!("{head}{body}").as_bytes()).ok()
+    stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
+    stream.flush().ok()
 }
 
 fn error(message: &str, code: &str) -> String {

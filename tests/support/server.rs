@@ -4,6 +4,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::{
@@ -36,8 +37,10 @@ pub(crate) enum Reply {
     Bytes(Vec<u8>),
     /// Nothing, for ever.
     Silence,
-    /// The head and one byte of the body, then nothing, for ever.
+    /// The head, then one byte of the body after the other, slowly, for ever.
     Drip,
+    /// A status, and headers without end.
+    EndlessHead(u16),
     /// The head and a body without end.
     Endless(u16),
     /// The connection is reset.
@@ -125,9 +128,17 @@ async fn serve(
         }
         Reply::Silence => std::future::pending().await,
         Reply::Drip => {
-            let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{";
+            let head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900000\r\n\r\n";
             let _ = stream.write_all(head).await;
-            std::future::pending::<()>().await;
+            let mut pace = tokio::time::interval(Duration::from_millis(10));
+            while stream.write_all(b" ").await.is_ok() {
+                pace.tick().await;
+            }
+        }
+        Reply::EndlessHead(status) => {
+            let line = format!("HTTP/1.1 {status} Said\r\n");
+            let _ = stream.write_all(line.as_bytes()).await;
+            while stream.write_all(b"x-again: and again\r\n").await.is_ok() {}
         }
         Reply::Endless(status) => {
             let head = format!("HTTP/1.1 {status} Said\r\ncontent-type: application/json\r\n\r\n");

@@ -36,7 +36,12 @@ fn same_base(asked: &str, base: &str) -> bool {
 
 fn asked(row: &Row) -> String {
     match &row.probe.endpoint {
-        Some(endpoint) => format!("the key was checked at {endpoint} instead"),
+        Some(endpoint) => {
+            format!(
+                "the key was checked at {endpoint} instead, with the answer {}",
+                row.probe.outcome
+            )
+        }
         None => "that address is not in the inventory, so the key was not checked".to_owned(),
     }
 }

@@ -1,7 +1,7 @@
 //! The key is valid, but not for the organisation or project the layer names.
 
 use super::{Finding, Fix, Scene, Severity, scene::name};
-use crate::domain::outcome::Outcome;
+use crate::domain::{outcome::Outcome, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
@@ -24,8 +24,10 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
                 code: "SK402",
                 severity: Severity::Error,
                 message: format!(
-                    "The key in {} is valid, but not for the {what} the layer names{named}.",
-                    name(row)
+                    "The key in {} is sent with {} {what} that is not its own{named}: {}.",
+                    name(row),
+                    if what == "organisation" { "an" } else { "a" },
+                    proof(row, what)
                 ),
                 rows: vec![index],
                 restart_helps: None,
@@ -36,4 +38,21 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             })
         })
         .collect()
+}
+
+/// What one more request without the header showed.
+fn proof(row: &Row, what: &str) -> String {
+    match row.probe.trial {
+        Some(trial) if trial.outcome.accepted() => {
+            "proven, since the same key without it is accepted".to_owned()
+        }
+        Some(trial) if trial.outcome == Outcome::Unreachable => {
+            "the provider says so; asked again without it, no answer came".to_owned()
+        }
+        Some(trial) => format!(
+            "the provider says so, but without it the key is not accepted either ({})",
+            trial.outcome
+        ),
+        None => format!("the provider says so, although no {what} was sent from here"),
+    }
 }

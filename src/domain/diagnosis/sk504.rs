@@ -4,10 +4,7 @@ use super::{
     Finding, Fix, Scene, Severity,
     scene::{by_outcome, name},
 };
-use crate::domain::{
-    outcome::{Outcome, ProbeReason},
-    snapshot::Row,
-};
+use crate::domain::{outcome::Outcome, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     let undecided = [Outcome::Unreachable, Outcome::Unknown, Outcome::UnknownRetry];
@@ -15,7 +12,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         let endpoint = row.probe.endpoint.as_deref().unwrap_or("the provider");
         let message =
             format!("The key in {} could not be judged by {endpoint}: {}.", name(row), why(row));
-        (message, Fix::text(next_step(row)))
+        (message, Fix::text("then ask again; until then nothing is known of this key"))
     })
 }
 
@@ -24,18 +21,5 @@ fn why(row: &Row) -> String {
         (Some(reason), _) => reason.text().to_owned(),
         (None, Some(status)) => format!("HTTP {status}, which this version does not know"),
         (None, None) => "no answer".to_owned(),
-    }
-}
-
-const fn next_step(row: &Row) -> &'static str {
-    match row.probe.reason {
-        Some(ProbeReason::Dns) => "check the host name and the resolver",
-        Some(ProbeReason::ConnectionRefused) => "check that something listens there",
-        Some(ProbeReason::TimedOut | ProbeReason::ConnectionReset) => {
-            "check firewall, VPN and proxy, then ask again"
-        }
-        Some(ProbeReason::Tls) => "check the clock, the certificate and SSL_CERT_FILE",
-        Some(ProbeReason::Proxy) => "check the proxy variables of this shell",
-        _ => "ask again in a minute",
     }
 }

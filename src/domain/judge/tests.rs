@@ -6,11 +6,12 @@ use rstest::rstest;
 use super::*;
 use crate::domain::{
     damage::Flag,
+    diagnosis::Severity,
     expectation::Wanted,
     fingerprint::FingerprintKey,
     key::KeyFacts,
     layer::LayerKind,
-    outcome::Outcome,
+    outcome::{ContextHeader, Outcome, Trial},
     place::{Place, Position},
     reading::{
         Evidence, Occurrence, Origin, ProcessFacts, RequestContext, Unreadable, UnreadableKind,
@@ -474,4 +475,78 @@ fn order_of_readings_changes_nothing() {
     shuffled.readings.swap(0, 2);
     shuffled.probes.swap(0, 2);
     assert_eq!(world().judge(), shuffled.judge());
+}
+
+fn message<'a>(judgement: &'a Judgement, code: &str) -> &'a Finding {
+    judgement.findings.iter().find(|finding| finding.code == code).expect(code)
+}
+
+/// The layer of the new key still names the old organisation.
+fn refused_with(trial: Option<Outcome>) -> Judgement {
+    let mut world =
+        World::new().file("a", "new", Outcome::WrongOrg).file("b", "old", Outcome::Dead);
+    world.readings[0].context.organisation = Some("org-old".into());
+    world.probes[0].trial =
+        trial.map(|outcome| Trial { without: ContextHeader::Organisation, outcome });
+    world.judge()
+}
+
+#[test]
+fn a_key_that_is_proven_without_its_header_is_alive_and_the_other_one_stale() {
+    let judgement = refused_with(Some(Outcome::Alive));
+    assert_eq!(verdicts(&judgement), [Verdict::Rejected, Verdict::Stale]);
+    assert_eq!(judgement.rows[0].expected.as_ref().unwrap().by, ExpectedBy::Provider);
+    let reason = &judgement.rows[0].reason;
+    assert_eq!(
+        reason,
+        "the expected key is alive, and refused with the organisation that this layer sends"
+    );
+    let finding = message(&judgement, "SK402");
+    assert!(finding.message.contains("(org-old): proven, since the same key without it"));
+    assert!(finding.fixes[0].text.contains("remove OPENAI_ORG_ID"));
+}
+
+#[rstest]
+#[case::not_sent(None, "although no organisation was sent")]
+#[case::silence(Some(Outcome::Unreachable), "no answer came")]
+#[case::dead_too(Some(Outcome::Dead), "not accepted either (dead)")]
+fn what_is_not_proven_is_not_said(#[case] trial: Option<Outcome>, #[case] words: &str) {
+    let judgement = refused_with(trial);
+    let finding = message(&judgement, "SK402");
+    assert!(finding.message.contains(words), "{}", finding.message);
+    assert!(!finding.message.contains("proven, since"));
+    assert_ne!(verdicts(&judgement)[1], Verdict::Stale, "nobody accepts the other key");
+}
+
+#[test]
+fn the_right_host_and_the_missing_models_are_named() {
+    let mut world =
+        World::new().file("a", "new", Outcome::WrongRegion).file("b", "new", Outcome::Alive);
+    world.probes[0].right_host = Some("eu.api.openai.com".into());
+    world.probes[1].missing_models = vec!["ft:gpt-4o:acme::x".into(), "o9".into()];
+    let judgement = world.judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Rejected, Verdict::Current]);
+    assert!(judgement.rows[0].reason.ends_with("bound to eu.api.openai.com"));
+    let region = message(&judgement, "SK407");
+    assert!(region.message.ends_with("is alive, but bound to eu.api.openai.com."));
+    let fix = "point OPENAI_BASE_URL of the layer, and the endpoint in the inventory, at eu.";
+    assert!(region.fixes.iter().any(|found| found.text.starts_with(fix)));
+    let models = message(&judgement, "SK408");
+    assert!(models.message.ends_with("has no `ft:gpt-4o:acme::x` and no `o9`."));
+    assert_eq!(models.severity, Severity::Warning);
+}
+
+#[test]
+fn a_host_that_wants_to_be_left_alone_is_said_with_its_time() {
+    let mut world = World::new().file("a", "new", Outcome::Alive);
+    world.probes[0] = ProbeResult {
+        retry_at: Some(now() + SignedDuration::from_mins(7)),
+        ..ProbeResult::not_probed(ProbeReason::Waiting)
+    };
+    let judgement = world.judge();
+    assert_eq!(verdicts(&judgement), [Verdict::Unproven]);
+    assert_eq!(
+        judgement.rows[0].reason,
+        "not sent: the host asked to wait until 2027-01-15T08:07:00Z"
+    );
 }

@@ -19,13 +19,13 @@ use crate::{
         outcome::{ProbeReason, ProbeResult},
         reading::{Reading, State},
         snapshot::{Snapshot, Summary},
+        way::Way,
     },
     engine::{
         intern::lengthened,
         plan::{plan, unasked},
     },
     inventory::Expect,
-    probe::{Endpoint, proxy_for, roots_from_environment},
 };
 
 impl Flow {
@@ -88,8 +88,8 @@ impl Flow {
             findings: judgement.findings,
             chains: judgement.chains,
             summary,
-            notices: self
-                .notices(&self.answers.keys().map(|asked| asked.endpoint.clone()).collect()),
+            endpoints: self.endpoints.clone(),
+            notices: notices(self.endpoints.values().map(|facts| &facts.way)),
             tour: self.tour.clone(),
         })
     }
@@ -175,20 +175,14 @@ impl Flow {
         });
         marks.chain(expectations).collect()
     }
+}
 
-    /// What a person should know of this run.
-    pub(super) fn notices(&self, endpoints: &BTreeSet<Endpoint>) -> Vec<String> {
-        if self.setup.offline {
-            return Vec::new();
-        }
-        let proxies: BTreeSet<String> = endpoints.iter().filter_map(proxy_for).collect();
-        let proxies =
-            proxies.iter().map(|proxy| format!("keys will be visible to the proxy {proxy}"));
-        let encrypted = endpoints.iter().any(|endpoint| !endpoint.is_plain());
-        let roots = roots_from_environment().filter(|_| encrypted);
-        let roots = roots.map(|path| format!("certificates are checked against {path}"));
-        proxies.chain(roots).collect()
-    }
+/// What a person should know of the ways to endpoints.
+pub(super) fn notices<'way>(ways: impl Iterator<Item = &'way Way> + Clone) -> Vec<String> {
+    let proxies: BTreeSet<String> = ways.clone().filter_map(Way::proxy_text).collect();
+    let roots: BTreeSet<String> = ways.filter_map(Way::roots_text).collect();
+    let proxies = proxies.iter().map(|proxy| format!("asked through the proxy {proxy}"));
+    proxies.chain(roots).collect()
 }
 
 /// One answer may serve credentials that need different models; a row names its own only.

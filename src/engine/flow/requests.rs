@@ -1,8 +1,6 @@
 //! What would be asked, from the very plans that are asked (SECURITY T6).
 
-use std::collections::BTreeSet;
-
-use super::Flow;
+use super::{Flow, picture::notices};
 use crate::{
     domain::{
         key::Key,
@@ -10,9 +8,10 @@ use crate::{
         outcome::{ProbeReason, ProbeResult},
         reading::Reading,
         request::{PlannedRequest, PlannedRequests, RowName, UnaskedRow},
+        way::Way,
     },
     engine::plan::{ProbeIdentity, plan, unasked},
-    probe::Endpoint,
+    probe::way_to,
 };
 
 impl Flow {
@@ -55,9 +54,8 @@ impl Flow {
             });
         }
         planned.unasked.sort_by(|left, right| left.row.cmp(&right.row));
-        let endpoints: BTreeSet<Endpoint> =
-            plans.iter().map(|plan| plan.endpoint.clone()).collect();
-        planned.notices = self.notices(&endpoints);
+        let ways: Vec<Way> = plans.iter().map(|plan| way_to(&plan.endpoint)).collect();
+        planned.notices = notices(ways.iter());
         planned
     }
 

@@ -73,9 +73,8 @@ fn job(
     *given += of_job.len();
     within_budget(*given, job.position)?;
     rows.push(draft.finish(Unknown::Elsewhere));
-    let mut number = 0;
-    for step in job.get("steps").and_then(Node::items).unwrap_or_default() {
-        number += 1;
+    let steps = job.get("steps").and_then(Node::items).unwrap_or_default();
+    for (number, step) in (1..).zip(steps) {
         for (run, inside) in runs(root, step) {
             let Some(environment) = run.get("environment") else { continue };
             let own = run.get("name").and_then(Node::name).filter(|name| !name.is_empty());

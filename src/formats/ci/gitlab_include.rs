@@ -148,7 +148,9 @@ fn move_lines(node: &mut Node, lines: u32) {
     match &mut node.value {
         Value::Scalar(_) => {}
         Value::Sequence(items) => {
-            Arc::make_mut(items).iter_mut().for_each(|item| move_lines(item, lines));
+            for item in Arc::make_mut(items) {
+                move_lines(item, lines);
+            }
         }
         Value::Mapping(pairs) => {
             for pair in Arc::make_mut(pairs) {

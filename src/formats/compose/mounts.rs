@@ -286,56 +286,10 @@ fn read(
     variables: &Variables,
     contents: &mut Contents,
 ) -> Result<(), Failure> {
-    let mut note = |text| {
+    let Held { place, yields, sources, problem } = resource.held(reader, name, variables)?;
+    let reached = (!is_told && yields != Yield::Unset).then_some(A_FILE);
+    for text in resource.problem.into_iter().chain(problem).chain(reached) {
         contents.problems.push(Problem { place: resource.place.clone(), text });
-    };
-    if let Some(problem) = resource.problem {
-        note(problem);
-    }
-    let mut sources = Vec::new();
-    let (place, yields) = match &resource.source {
-        Source::External => (resource.place.clone(), Yield::Opaque(OpaqueReason::Elsewhere)),
-        Source::Content { value, sources: found } => {
-            reader.spend(value.len())?;
-            sources.clone_from(found);
-            (resource.place.clone(), Yield::Value(value.clone()))
-        }
-        Source::Environment(variable) => match variables.get(variable) {
-            Some(value) => {
-                reader.spend(value.len() + variables.cost(variable))?;
-                sources = variables.sources(variable, name);
-                (resource.place.clone(), Yield::Value(value.clone()))
-            }
-            None => {
-                note(NOT_SET);
-                (resource.place.clone(), Yield::Unset)
-            }
-        },
-        Source::File(path) => {
-            if reader.exists(path) {
-                let place = Place::at(Position { line: 1, column: 1 }).in_file(inert(path));
-                match reader.read(path) {
-                    Ok(bytes) => {
-                        reader.spend(bytes.len())?;
-                        (place, Yield::Value(bytes.as_ref().clone()))
-                    }
-                    Err(_) => {
-                        note(UNREADABLE);
-                        (Place::file(inert(path)), Yield::Opaque(OpaqueReason::Hidden))
-                    }
-                }
-            } else {
-                note(NO_FILE);
-                // The path that is written may be a key that was pasted there.
-                (resource.place.clone(), Yield::Unset)
-            }
-        }
-    };
-    if !is_told && matches!(yields, Yield::Value(_) | Yield::Opaque(_)) {
-        note(A_FILE);
-    }
-    for source in &mut sources {
-        name.clone_into(&mut source.variable);
     }
     let yields = match yields {
         Yield::Value(value) => {
@@ -353,6 +307,63 @@ fn read(
     set(contents, Occurrence { variable, place, origin, yields, wins: false });
     contents.occurrences.extend(sources);
     Ok(())
+}
+
+/// What a secret or config holds.
+struct Held {
+    place: Place,
+    yields: Yield<SecretValue>,
+    /// Where it comes from, when it does not stand at its place.
+    sources: Vec<Occurrence<SecretValue>>,
+    problem: Option<&'static str>,
+}
+
+impl Resource {
+    fn held(
+        &self,
+        reader: &mut Reader<'_>,
+        name: &str,
+        variables: &Variables,
+    ) -> Result<Held, Failure> {
+        let own = |yields, problem| Held {
+            place: self.place.clone(),
+            yields,
+            sources: Vec::new(),
+            problem,
+        };
+        Ok(match &self.source {
+            Source::External => own(Yield::Opaque(OpaqueReason::Elsewhere), None),
+            Source::Content { value, sources } => {
+                reader.spend(value.len())?;
+                let named = |source: &Occurrence<SecretValue>| Occurrence {
+                    variable: name.to_owned(),
+                    ..source.clone()
+                };
+                let sources = sources.iter().map(named).collect();
+                Held { sources, ..own(Yield::Value(value.clone()), None) }
+            }
+            Source::Environment(variable) => {
+                let Some(value) = variables.get(variable) else {
+                    return Ok(own(Yield::Unset, Some(NOT_SET)));
+                };
+                reader.spend(value.len() + variables.cost(variable))?;
+                let sources = variables.sources(variable, name);
+                Held { sources, ..own(Yield::Value(value.clone()), None) }
+            }
+            // The path that is written may be a key that was pasted there, so it is not shown.
+            Source::File(path) if !reader.exists(path) => own(Yield::Unset, Some(NO_FILE)),
+            Source::File(path) => {
+                let Ok(bytes) = reader.read(path) else {
+                    let place = Place::file(inert(path));
+                    let hidden = Yield::Opaque(OpaqueReason::Hidden);
+                    return Ok(Held { place, ..own(hidden, Some(UNREADABLE)) });
+                };
+                reader.spend(bytes.len())?;
+                let place = Place::at(Position { line: 1, column: 1 }).in_file(inert(path));
+                Held { place, ..own(Yield::Value(bytes.as_ref().clone()), None) }
+            }
+        })
+    }
 }
 
 /// Who reads such a file takes its last line break off, as `$(cat …)` does: an editor put it there.

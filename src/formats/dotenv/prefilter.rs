@@ -56,7 +56,11 @@ pub(super) fn relevant<'file>(bytes: &'file [u8], wanted: &Wanted) -> Option<Rel
         let (line, after) = rest.split_at(end);
         rest = after;
         number += 1;
-        let Some(name) = assigned(line.strip_suffix(b"\n").unwrap_or(line))? else { continue };
+        let name = match Line::of(line.strip_suffix(b"\n").unwrap_or(line)) {
+            Line::Assigns(name) => name,
+            Line::Silent => continue,
+            Line::Other => return None,
+        };
         match wanted.fit(name) {
             Fit::Wanted => {
                 kept.push(line);
@@ -118,25 +122,34 @@ impl Relevant<'_> {
     }
 }
 
-/// The name that a line assigns, none for a comment or nothing at all. `None` for a line that may
-/// not stand for itself.
-fn assigned(line: &[u8]) -> Option<Option<&[u8]>> {
-    let Some(first) = line.first() else { return Some(None) };
-    if *first == b'#' {
-        return line.iter().all(|byte| is(*byte, IN_COMMENT)).then_some(None);
-    }
-    let length = line.iter().position(|byte| !is(*byte, IN_NAME))?;
-    let (name, rest) = line.split_at(length);
-    let value = rest.strip_prefix(b"=")?;
-    let stands_alone = match value {
-        [] => false,
-        [b'"', text @ .., b'"'] | [b'\'', text @ .., b'\''] => {
-            !text.is_empty() && text.iter().all(|byte| is(*byte, IN_QUOTES))
+/// What a line is to the lines around it.
+enum Line<'line> {
+    /// It is empty, or a comment.
+    Silent,
+    /// It gives this name a value, and does no more.
+    Assigns(&'line [u8]),
+    /// It may not stand for itself.
+    Other,
+}
+
+impl<'line> Line<'line> {
+    fn of(line: &'line [u8]) -> Self {
+        let Some(first) = line.first() else { return Self::Silent };
+        if *first == b'#' {
+            let is_plain = line.iter().all(|byte| is(*byte, IN_COMMENT));
+            return if is_plain { Self::Silent } else { Self::Other };
         }
-        _ => value.iter().all(|byte| is(*byte, PLAIN)),
-    };
-    let is_sound = name.first().is_some_and(u8::is_ascii_alphabetic) && stands_alone;
-    is_sound.then_some(Some(name))
+        let length = line.iter().take_while(|byte| is(**byte, IN_NAME)).count();
+        let (name, rest) = line.split_at(length);
+        let stands_alone = match rest.strip_prefix(b"=") {
+            None | Some([]) => false,
+            Some([b'"', text @ .., b'"'] | [b'\'', text @ .., b'\'']) => {
+                !text.is_empty() && text.iter().all(|byte| is(*byte, IN_QUOTES))
+            }
+            Some(value) => value.iter().all(|byte| is(*byte, PLAIN)),
+        };
+        if stands_alone && first.is_ascii_alphabetic() { Self::Assigns(name) } else { Self::Other }
+    }
 }
 
 const IN_NAME: u8 = 1;

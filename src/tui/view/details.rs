@@ -20,7 +20,7 @@ use crate::{
     tui::{
         model::Model,
         table::verdict,
-        text::{age, fit, width, wrap},
+        text::{age, countdown, fit, sparkline, width, wrap},
         view::{clip, draw_lines, layout, parts, why, write_over},
     },
 };
@@ -226,20 +226,48 @@ fn provider_section(page: &mut Page<'_>, row: &Row) {
         };
         page.fact("received", text);
     }
+    if let Some(host) = &probe.right_host {
+        page.fact("right host", host);
+    }
+    if let Some(trial) = &probe.trial {
+        let text = format!("{} without the {}", trial.outcome, trial.without.name());
+        page.fact("proof", &text);
+    }
     if let Some(endpoint) = &probe.endpoint {
         page.fact("asked", endpoint);
     }
+    let facts = probe.endpoint.as_ref().and_then(|url| page.model.snapshot.endpoints.get(url));
+    if let Some(facts) = facts {
+        if let Some(proxy) = facts.way.proxy_text() {
+            page.fact("through", &proxy);
+        }
+        if let Some(roots) = facts.way.roots_text() {
+            page.fact("certificates", &roots);
+        }
+    }
     if let Some(latency) = probe.latency_ms {
-        page.fact("took", &format!("{latency} ms"));
+        let times = facts.map(|facts| facts.latencies_ms.as_slice()).unwrap_or_default();
+        page.fact("took", &took(latency, times, page.model.glyphs.is_ascii()));
     }
     page.time("checked", probe.checked_at);
     if let Some(retry) = probe.retry_at {
+        let left = countdown(retry, page.model.now).map(|left| format!("in {left}, "));
         let retry = Timestamp::new(retry.as_second(), 0).unwrap_or(retry);
-        page.fact("not before", &retry.to_string());
+        page.fact("not before", &format!("{}{retry}", left.unwrap_or_default()));
     }
     if !probe.missing_models.is_empty() {
         page.fact("cannot see", &probe.missing_models.join(", "));
     }
+}
+
+/// The newest time, and beside it those of the last answers of the same host.
+fn took(latency: u64, times: &[u64], ascii: bool) -> String {
+    let (Some(least), Some(most), 2..) = (times.iter().min(), times.iter().max(), times.len())
+    else {
+        return format!("{latency} ms");
+    };
+    let line = if ascii { String::new() } else { format!("{}  ", sparkline(times)) };
+    format!("{latency} ms  {line}{least} to {most} ms, the last {} here", times.len())
 }
 
 /// A file full of odd lines must not push the rest off the page.

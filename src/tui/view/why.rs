@@ -10,7 +10,7 @@ use crate::{
     tui::{
         action::{Action, Scope},
         model::Model,
-        text::{age, fit_end, width, wrap},
+        text::{age, countdown, fit_end, width, wrap},
         view::{clip, parts},
     },
 };
@@ -189,6 +189,9 @@ pub fn provider(model: &Model, row: &Row) -> Option<String> {
     }
     if let Some(doubt) = probe.doubt() {
         text.push_str(&format!(", {doubt}"));
+    }
+    if let Some(left) = probe.retry_at.and_then(|at| countdown(at, model.now)) {
+        text.push_str(&format!(", may be asked again in {left}"));
     }
     if let Some(meaning) = &probe.meaning {
         text.push_str(&format!(": {}", model.glyphs.own(meaning)));
