@@ -47,6 +47,11 @@ pub fn join(folder: &str, name: &str) -> String {
     }
 }
 
+/// The name ends in this extension, written just so.
+pub fn has_extension(name: &str, extension: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, found)| found == extension)
+}
+
 /// The part of a path behind its last slash.
 pub fn base_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)

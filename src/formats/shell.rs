@@ -6,7 +6,7 @@
 
 use crate::formats::{
     Contents, Environment, Refusal,
-    files::{Files, Missed, base_name},
+    files::{Files, Missed, base_name, join},
 };
 
 mod commands;
@@ -148,7 +148,12 @@ pub fn read(request: &Request<'_>, files: &mut dyn Files) -> Result<Followed, Fa
         Shell::Bash | Shell::Zsh | Shell::Posix => {
             let bytes = files.read(path)?;
             let mut state = state::State::new(&bytes, environment, false);
-            let mut sources = sources::Sources::of(path, files);
+            // As the file itself would name it.
+            let own = match (path.strip_prefix("~/"), home) {
+                (Some(rest), Some(home)) => join(home, rest),
+                _ => path.to_owned(),
+            };
+            let mut sources = sources::Sources::of(&own, files);
             let runs = state::Certainty::Runs;
             scanner::Scanner::new(&bytes, shell, &mut state, &mut sources, runs).run();
             let elsewhere = sources.elsewhere;

@@ -142,7 +142,7 @@ impl Scanner<'_, '_, '_> {
                 }
             }
         }
-        self.begin_turns(name, name_at, values);
+        self.begin_turns(&name, name_at, values);
         self.ended(Status::Unknown);
         Ok(())
     }

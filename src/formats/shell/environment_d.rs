@@ -16,7 +16,7 @@ use crate::{
     formats::{
         Contents, Environment,
         dotenv::{self, Dialect},
-        files::{Files, Missed, base_name, join},
+        files::{Files, Missed, base_name, has_extension, join},
     },
 };
 
@@ -101,7 +101,7 @@ fn by_name(
         };
         for entry in entries {
             let is_file = !entry.is_folder && !entry.name.starts_with('.');
-            if is_file && entry.name.ends_with(".conf") {
+            if is_file && has_extension(&entry.name, "conf") {
                 by_name.entry(entry.name.clone()).or_insert_with(|| join(&folder, &entry.name));
             }
         }
@@ -145,5 +145,5 @@ fn problem(path: &str, text: &'static str) -> Problem {
 pub(super) fn is_named(path: &str) -> bool {
     let path = path.trim_end_matches('/');
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
-    base_name(path) == "environment.d" || (folder == "environment.d" && path.ends_with(".conf"))
+    base_name(path) == "environment.d" || (folder == "environment.d" && has_extension(path, "conf"))
 }

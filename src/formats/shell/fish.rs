@@ -1,7 +1,7 @@
 //! fish: `config.fish`, the files of `conf.d`, and the universal variables in `fish_variables`.
 //!
 //! fish reads a file whole before it runs any of it, knows no subshells but command substitutions,
-//! and keeps variables as lists in scopes. Measured with fish 3.6 and 4.0.
+//! and keeps variables as lists in scopes. Measured with fish 3.6.
 
 use super::{
     Failure, Followed,
@@ -12,7 +12,7 @@ use crate::{
     domain::{inert::inert, place::Position},
     formats::{
         Environment, Refusal,
-        files::{Entry, Files, Missed, base_name, join},
+        files::{Entry, Files, Missed, base_name, has_extension, join},
     },
 };
 
@@ -90,8 +90,8 @@ pub(super) fn read(
 fn scripts_of(folder: &str, entries: &[Entry], files: &mut dyn Files) -> Vec<String> {
     let of = |folder: &str, entries: &[Entry]| {
         let scripts = entries.iter().filter(|entry| !entry.is_folder);
-        let scripts =
-            scripts.filter(|entry| entry.name.ends_with(".fish") && !entry.name.starts_with('.'));
+        let scripts = scripts
+            .filter(|entry| has_extension(&entry.name, "fish") && !entry.name.starts_with('.'));
         let mut scripts: Vec<String> = scripts.map(|entry| join(folder, &entry.name)).collect();
         scripts.sort();
         scripts

@@ -126,8 +126,9 @@ impl<'caller> Sources<'caller> {
         match (self.read(path), operator) {
             (Ok(bytes), b"-s") => Some(!bytes.is_empty()),
             (Ok(_), b"-f" | b"-r" | b"-e") => Some(true),
-            (Ok(_), b"-d") => Some(false),
-            (Err(Missed::Absent), b"-f" | b"-r" | b"-e" | b"-s" | b"-d") => Some(false),
+            (Ok(_), b"-d") | (Err(Missed::Absent), b"-f" | b"-r" | b"-e" | b"-s" | b"-d") => {
+                Some(false)
+            }
             (Err(Missed::Unreadable(why)), _) if why.kind == UnreadableKind::NotAFile => {
                 let is_folder = self.files.as_mut()?.list(path).is_ok();
                 match operator {
@@ -302,7 +303,7 @@ impl Scanner<'_, '_, '_> {
             _ => (text, false),
         };
         let pattern = base_name(text);
-        let folder = &text[..text.len() - pattern.len()];
+        let folder = text.strip_suffix(pattern).unwrap_or_default();
         let plain = |text: &str, signs: &[char]| !text.contains(signs);
         if !plain(folder, &['*', '?', '[']) || !plain(pattern, &['"', '\'', '\\', '$', '`', '(']) {
             return Ok(None);
@@ -324,28 +325,23 @@ impl Scanner<'_, '_, '_> {
     }
 
     /// The loop that has just been opened goes over these words, where they are known.
-    pub(super) fn begin_turns(
-        &mut self,
-        name: String,
-        name_at: usize,
-        values: Option<Vec<Vec<u8>>>,
-    ) {
+    pub(super) fn begin_turns(&mut self, name: &str, name_at: usize, values: Option<Vec<Vec<u8>>>) {
         let Some(values) = values.filter(|_| self.sources.may_turn()) else {
             let value = Known::Opaque(OpaqueReason::Conditional);
-            return self.state.assign(&name, name_at, value, self.certainty(), false);
+            return self.state.assign(name, name_at, value, self.certainty(), false);
         };
         let mut values = VecDeque::from(values);
         let first = values.pop_front();
         let documents = self.here_documents.len();
         let body = self.at;
-        let turns = Turns { name: name.clone(), name_at, values, body, documents };
+        let turns = Turns { name: name.to_owned(), name_at, values, body, documents };
         if let Some(frame) = self.frames.last_mut() {
             frame.branch = if first.is_some() { Certainty::Runs } else { Certainty::Never };
             frame.turns = Some(turns);
         }
         if let Some(first) = first {
             let certainty = self.certainty();
-            self.state.assign(&name, name_at, Known::Bytes(first), certainty, false);
+            self.state.assign(name, name_at, Known::Bytes(first), certainty, false);
         }
     }
 

@@ -355,16 +355,13 @@ impl<'run, 'caller> Evaluator<'run, 'caller> {
                     }
                     continue;
                 };
-                let (name, values, at) = match memchr::memchr(b'=', &bytes) {
-                    Some(sign) => {
-                        let value = vec![Known::Bytes(bytes[sign + 1..].to_vec())];
-                        (&bytes[..sign], value, word.at + sign + 1)
-                    }
-                    None => {
-                        let name = String::from_utf8_lossy(&bytes);
-                        let values = self.variables.look_up(&name).map_or(Vec::new(), |it| it.0);
-                        (bytes.as_slice(), values, word.at)
-                    }
+                let (name, values, at) = if let Some(sign) = memchr::memchr(b'=', &bytes) {
+                    let value = vec![Known::Bytes(bytes[sign + 1..].to_vec())];
+                    (&bytes[..sign], value, word.at + sign + 1)
+                } else {
+                    let name = String::from_utf8_lossy(&bytes);
+                    let values = self.variables.look_up(&name).map_or(Vec::new(), |it| it.0);
+                    (bytes.as_slice(), values, word.at)
                 };
                 if is_valid(name) {
                     let name = String::from_utf8_lossy(name).into_owned();

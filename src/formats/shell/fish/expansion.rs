@@ -220,13 +220,11 @@ impl Index {
     fn read(text: &str) -> Option<Self> {
         let number =
             |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-        match text.split_once("..") {
-            Some((first, last)) => Some(Self { first: number(first)?, last: number(last)? }),
-            None => {
-                let only = Some(text.parse().ok()?);
-                Some(Self { first: only, last: only })
-            }
+        if let Some((first, last)) = text.split_once("..") {
+            return Some(Self { first: number(first)?, last: number(last)? });
         }
+        let only = Some(text.parse().ok()?);
+        Some(Self { first: only, last: only })
     }
 
     /// Counted from 1, in a list of this length; 0 and what lies beyond it is no element.

@@ -40,6 +40,9 @@ pub(super) struct Pipeline {
     pub(super) in_background: bool,
 }
 
+/// The patterns of a `case`, and what it runs.
+pub(super) type Case = (Vec<Word>, Vec<Job>);
+
 #[derive(Debug)]
 pub(super) enum Command {
     Simple { at: usize, words: Vec<Word> },
@@ -47,7 +50,7 @@ pub(super) enum Command {
     While { condition: Vec<Job>, body: Vec<Job> },
     For { name: String, name_at: usize, words: Vec<Word>, body: Vec<Job> },
     Begin { body: Vec<Job> },
-    Switch { word: Word, cases: Vec<(Vec<Word>, Vec<Job>)> },
+    Switch { word: Word, cases: Vec<Case> },
     Function { body: Vec<Job> },
 }
 
@@ -222,7 +225,7 @@ impl Parser<'_> {
         Ok(Command::For { name, name_at, words, body: self.jobs()? })
     }
 
-    fn cases(&mut self, start: usize) -> Result<Vec<(Vec<Word>, Vec<Job>)>, Refused> {
+    fn cases(&mut self, start: usize) -> Result<Vec<Case>, Refused> {
         let mut cases = Vec::new();
         self.skip_separators();
         while self.takes("case") {
@@ -242,9 +245,8 @@ impl Parser<'_> {
         loop {
             self.skip_blanks();
             match self.rest() {
-                [] | [b'\n' | b';' | b'|', ..] => break,
                 [b'&', b'>', ..] => self.redirection()?,
-                [b'&', ..] => break,
+                [] | [b'\n' | b';' | b'|' | b'&', ..] => break,
                 rest if redirects(rest) => self.redirection()?,
                 rest => {
                     // `NAME=value` before a command is for that command alone.

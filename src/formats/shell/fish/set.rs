@@ -47,7 +47,16 @@ enum Written {
 struct Target {
     name: String,
     at: usize,
-    index: Option<Option<Index>>,
+    index: Brackets,
+}
+
+/// What stands in brackets behind a name.
+#[derive(Debug, Clone, Copy)]
+enum Brackets {
+    None,
+    One(Index),
+    /// Several, or such as are not known.
+    Others,
 }
 
 impl Options {
@@ -170,9 +179,9 @@ impl Evaluator<'_, '_> {
                 let indices = self.expand_indices(std::slice::from_ref(&inner));
                 let only =
                     indices.filter(|all| all.len() == 1).and_then(|all| all.first().copied());
-                (name.to_owned(), Some(only))
+                (name.to_owned(), only.map_or(Brackets::Others, Brackets::One))
             }
-            None => (text, None),
+            None => (text, Brackets::None),
         };
         Some(Target { name, at: word.at, index })
     }
@@ -197,7 +206,7 @@ impl Evaluator<'_, '_> {
             return;
         }
         let scope = self.scope(options.scope, &name);
-        if options.action != Action::Assign || index.is_some() {
+        if options.action != Action::Assign || !matches!(index, Brackets::None) {
             let before = self
                 .variables
                 .look_up_in(scope, &name)
@@ -206,8 +215,8 @@ impl Evaluator<'_, '_> {
             values = match (options.action, index) {
                 (Action::Append, _) => [before, values].concat(),
                 (Action::Prepend, _) => [values, before].concat(),
-                (_, Some(index)) => replaced(before, index, values),
-                _ => values,
+                (_, Brackets::None) => values,
+                (_, index) => replaced(before, index, values),
             };
         }
         let value_at = words.first().map_or(name_at, |word| word.at);
@@ -226,8 +235,8 @@ impl Evaluator<'_, '_> {
         };
         let Some(scope) = scope else { return Some(Status::Unknown) };
         match index {
-            None => self.variables.erase(scope, &name, at, certainty),
-            Some(index) => {
+            Brackets::None => self.variables.erase(scope, &name, at, certainty),
+            index => {
                 let before = self.variables.look_up_in(scope, &name)?.0;
                 let values = replaced(before, index, Vec::new());
                 self.variables.assign(scope, &name, at, values, Flags::default(), certainty);
@@ -244,11 +253,11 @@ impl Evaluator<'_, '_> {
             let is_set = target.is_some_and(|target| {
                 let count = self.variables.look_up(&target.name).map_or(0, |found| found.0.len());
                 let has_index = match target.index {
-                    None => true,
-                    Some(Some(index)) => index
+                    Brackets::None => true,
+                    Brackets::One(index) => index
                         .range(count)
                         .is_some_and(|(first, last)| first >= 1 && first <= last && last <= count),
-                    Some(None) => false,
+                    Brackets::Others => false,
                 };
                 self.variables.is_set_here(&target.name) && has_index
             });
@@ -261,11 +270,10 @@ impl Evaluator<'_, '_> {
 }
 
 /// The list with one element, or a range, replaced.
-fn replaced(before: Vec<Known>, index: Option<Index>, values: Vec<Known>) -> Vec<Known> {
+fn replaced(before: Vec<Known>, index: Brackets, values: Vec<Known>) -> Vec<Known> {
     let unknown = || vec![Known::Opaque(OpaqueReason::Dynamic)];
-    let Some((first, last)) = index.and_then(|index| index.range(before.len())) else {
-        return unknown();
-    };
+    let Brackets::One(index) = index else { return unknown() };
+    let Some((first, last)) = index.range(before.len()) else { return unknown() };
     if before.iter().any(|value| matches!(value, Known::Opaque(_))) {
         return unknown();
     }
@@ -276,9 +284,9 @@ fn replaced(before: Vec<Known>, index: Option<Index>, values: Vec<Known>) -> Vec
     if !erases && values.len() != last - first + 1 {
         return unknown();
     }
-    let mut list = before;
-    list.splice(first - 1..last.min(list.len()), values);
-    list
+    let mut whole = before;
+    whole.splice(first - 1..last.min(whole.len()), values);
+    whole
 }
 
 fn is_dynamic(word: &Word) -> bool {

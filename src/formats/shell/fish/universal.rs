@@ -57,18 +57,17 @@ fn assignment(line: &[u8], is_old: bool) -> Option<Line> {
     } else {
         line.strip_prefix(b"SETUVAR ")?
     };
-    while !is_old {
+    if !is_old {
         rest = rest.trim_ascii_start();
-        if !rest.starts_with(b"-") {
-            break;
-        }
+    }
+    while rest.starts_with(b"-") {
         let end = memchr::memchr(b' ', rest)?;
         match &rest[..end] {
             b"--export" => flags.exported = Some(true),
             b"--path" => flags.is_path = Some(true),
             _ => {}
         }
-        rest = &rest[end + 1..];
+        rest = rest[end + 1..].trim_ascii_start();
     }
     let colon = memchr::memchr(b':', rest)?;
     let name = &rest[..colon];
