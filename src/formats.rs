@@ -57,15 +57,14 @@ impl Contents {
     /// Without the variables that nobody wants; names that may be a slip stay.
     #[must_use]
     pub fn only(mut self, wanted: &Wanted) -> Self {
-        let is_wanted =
-            |occurrence: &Occurrence<SecretValue>| wanted.contains(&occurrence.variable);
-        if !self.occurrences.iter().all(is_wanted) {
-            let (kept, others): (Vec<_>, Vec<_>) =
-                self.occurrences.into_iter().partition(is_wanted);
-            self.occurrences = kept;
-            let names = others.into_iter().map(|occurrence| occurrence.variable);
-            self.other_names.extend(names.filter(|name| wanted.resembles(name)));
-        }
+        let fit = |occurrence: &Occurrence<SecretValue>| wanted.fit(occurrence.variable.as_bytes());
+        let (kept, others): (Vec<_>, Vec<_>) =
+            self.occurrences.into_iter().partition(|occurrence| fit(occurrence) == Fit::Wanted);
+        self.occurrences = kept;
+        // These may be held for as long as the program runs.
+        self.occurrences.shrink_to_fit();
+        let slips = others.into_iter().filter(|occurrence| fit(occurrence) == Fit::Slip);
+        self.other_names.extend(slips.map(|occurrence| occurrence.variable));
         self
     }
 }
@@ -93,19 +92,36 @@ pub fn trap_of(problem: &str) -> Option<(Trap, bool)> {
     known.map(|(_, trap, of_file)| (*trap, *of_file))
 }
 
-/// The variables that a caller asks for, where values of others need not be kept.
+/// The variables that a caller asks for, where values of others need not be kept. Asked about every
+/// line of every file, so most names are told apart by their length and letters alone.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
     names: BTreeSet<String>,
+    outlines: Vec<Outline>,
 }
 
-/// A slip changes the length of a name by no more than this.
-const MOST_SLIPPED: usize = 2;
+/// What a name is to who asks for some.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fit {
+    /// One of them.
+    Wanted,
+    /// It may be one of them misspelt. No slip is missed; other names may pass for one.
+    Slip,
+    /// Neither.
+    Other,
+}
+
+/// A slip changes so many characters of a name, or only the case of letters.
+const MOST_SLIPPED: u32 = 2;
 
 impl Wanted {
     /// These names.
     pub fn new(names: BTreeSet<String>) -> Self {
-        Self { names }
+        let mut outlines: Vec<Outline> =
+            names.iter().map(|name| Outline::of(name.as_bytes())).collect();
+        outlines.sort_unstable();
+        outlines.dedup();
+        Self { names, outlines }
     }
 
     /// The names, sorted.
@@ -113,14 +129,49 @@ impl Wanted {
         self.names.iter().map(String::as_str)
     }
 
-    /// It is one of them.
-    pub fn contains(&self, name: &str) -> bool {
-        self.names.contains(name)
+    /// What this name is to them.
+    pub fn fit(&self, name: &[u8]) -> Fit {
+        let outline = Outline::of(name);
+        if !self.outlines.iter().any(|wanted| wanted.is_near(outline)) {
+            Fit::Other
+        } else if self.outlines.contains(&outline)
+            && self.names.iter().any(|wanted| wanted.as_bytes() == name)
+        {
+            Fit::Wanted
+        } else {
+            Fit::Slip
+        }
+    }
+}
+
+/// What a slip can change only a little: how many characters a name has, and which.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Outline {
+    characters: u32,
+    /// A bit for each letter in either case, for the digits, and for all else.
+    kinds: u32,
+}
+
+impl Outline {
+    fn of(name: &[u8]) -> Self {
+        let mut outline = Self { characters: 0, kinds: 0 };
+        for byte in name {
+            outline.characters += u32::from(byte & 0xc0 != 0x80);
+            // In ASCII the low five bits of a letter are its number, from 1.
+            outline.kinds |= match byte {
+                b'a'..=b'z' | b'A'..=b'Z' => 1 << (byte & 0x1f),
+                b'0'..=b'9' => 1 << 27,
+                b'_' => 1 << 28,
+                _ => 1 << 29,
+            };
+        }
+        outline
     }
 
-    /// It may be one of them misspelt: its length is close.
-    pub fn resembles(&self, name: &str) -> bool {
-        self.names.iter().any(|wanted| wanted.len().abs_diff(name.len()) <= MOST_SLIPPED)
+    /// One slip takes one kind away and brings one at the most.
+    fn is_near(self, other: Self) -> bool {
+        self.characters.abs_diff(other.characters) <= MOST_SLIPPED
+            && (self.kinds ^ other.kinds).count_ones() <= 2 * MOST_SLIPPED
     }
 }
 
@@ -137,5 +188,44 @@ impl Refusal {
     /// A refusal at a place.
     pub(crate) const fn at(position: Position, reason: &'static str) -> Self {
         Self { position: Some(position), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_slip_is_missed(
+            name in "[A-Z0-9_]{6,20}",
+            slips in prop::collection::vec((0_usize..20, "[A-Za-z_\u{e4}\u{202e}]?"), 0..=2),
+            inserts: bool,
+            lower: bool,
+        ) {
+            let wanted = Wanted::new([name.clone()].into());
+            prop_assert_eq!(wanted.fit(name.as_bytes()), Fit::Wanted);
+            let mut slipped: Vec<String> = name.chars().map(String::from).collect();
+            for (at, with) in slips {
+                let at = at % slipped.len();
+                if inserts { slipped.insert(at, with) } else { slipped[at] = with }
+            }
+            let mut slipped = slipped.concat();
+            if lower {
+                slipped.make_ascii_lowercase();
+            }
+            let expected = if slipped == name { Fit::Wanted } else { Fit::Slip };
+            prop_assert_eq!(wanted.fit(slipped.as_bytes()), expected);
+        }
+    }
+
+    #[test]
+    fn other_names_are_told_apart_by_length_or_letters() {
+        let wanted = Wanted::new(["OPENAI_API_KEY".to_owned()].into());
+        for name in ["PORT", "DATABASE_URL", "POSTGRES_HOST", "OPENAI_API_KEY_BACKUP"] {
+            assert_eq!(wanted.fit(name.as_bytes()), Fit::Other, "{name}");
+        }
     }
 }

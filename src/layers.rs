@@ -144,7 +144,10 @@ pub fn read(
         }
         LayerSpec::Process { matching, min } => process::read(matching, *min, surroundings),
     };
-    found.iter().flat_map(|found| resolve::readings(layer, credentials, found)).collect()
+    // Exactly as many: ten thousand layers hold theirs until they are judged.
+    let mut readings = Vec::with_capacity(found.len() * credentials.len());
+    readings.extend(found.iter().flat_map(|found| resolve::readings(layer, credentials, found)));
+    readings
 }
 
 /// Every variable that may hold one of the credentials.

@@ -131,7 +131,7 @@ pub fn read<T: DeserializeOwned + JsonSchema>(
 /// the mistakes of both in one go.
 pub fn read_all<T: DeserializeOwned + JsonSchema>(source: &Source<'_>) -> Outcome<T> {
     let (mut tree, errors) = DeTable::parse_recoverable(source.text);
-    let sheet = Sheet::new(source, &tree, &errors);
+    let sheet = Sheet::new(source, &errors);
     let mut mistakes = Mistakes::default();
     syntax::report(&sheet, &errors, &mut mistakes);
     let schema = schemars::schema_for!(T);

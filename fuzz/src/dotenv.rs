@@ -6,7 +6,7 @@ use stalekey::{
     domain::reading::Yield,
     formats::{
         Contents, Wanted,
-        dotenv::{Dialect, parse, parse_several, parse_wanted, traps},
+        dotenv::{Dialect, parse, parse_several, read_wanted, traps},
     },
 };
 
@@ -27,13 +27,13 @@ pub fn run(bytes: &[u8]) {
     for file in &files {
         let read = same(|| parse(dialect, file, &environment));
         Sheets::one(file).answer(&read);
-        let some = parse_wanted(dialect, file, &environment, &wanted);
-        assert_eq!(some.map(|some| some.only(&wanted)), read.clone().map(|all| all.only(&wanted)));
+        let some = read_wanted(&[dialect], &[file], &environment, &wanted);
+        assert_eq!(some[0].by_reader[0], read.clone().map(|all| all.only(&wanted)));
         if let (Ok(read), Some(plain)) = (read, plain(file)) {
             assert_eq!(winners(&read), plain, "{} disagrees about a plain file", dialect.name());
         }
     }
-    let read = same(|| parse_several(dialect, &files, &environment, &wanted));
+    let read = same(|| parse_several(dialect, &files, &environment));
     assert_eq!(read.len(), files.len());
     let found = same(|| traps::of_files(dialect, &files, &read, &environment, &WANTED));
     for ((file, read), found) in files.iter().zip(&read).zip(found) {

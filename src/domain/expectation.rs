@@ -179,7 +179,7 @@ impl Candidates<'_> {
         Expected {
             fingerprint: Some(fingerprint),
             exported: key.and_then(|key| key.exported.clone()),
-            label: key.map_or_else(|| "a key that no layer holds".to_owned(), Key::label),
+            label: key.map_or_else(|| "a key that no layer holds".to_owned(), |key| key.label()),
             by,
         }
     }

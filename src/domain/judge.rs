@@ -1,6 +1,6 @@
 //! The judgement: readings and outcomes in, rows, findings and chains out. Pure.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 
@@ -25,7 +25,7 @@ const SAME_MOMENT_SECONDS: i64 = 2;
 #[derive(Debug, Clone)]
 pub struct Question {
     /// The layers of the inventory, in its order.
-    pub layers: Vec<LayerFacts>,
+    pub layers: Arc<[LayerFacts]>,
     /// The credentials of the inventory, in its order.
     pub credentials: Vec<CredentialFacts>,
     /// The environments of the inventory, in its order.
@@ -52,20 +52,31 @@ pub struct Judgement {
 }
 
 /// Judges everything.
-pub fn judge(question: &Question) -> Judgement {
+pub fn judge(question: Question) -> Judgement {
     let layers: HashMap<&str, &LayerFacts> =
         question.layers.iter().map(|layer| (layer.name.as_str(), layer)).collect();
-    let groups = Groups::of(question);
-    let mut rows: Vec<Row> = question
+    let layer_of = |reading: &Reading<Key>| layers.get(reading.layer.as_str()).copied();
+    let groups = Groups::of(&question);
+    let decisions: Vec<Decision> = question
         .readings
         .iter()
         .zip(&question.probes)
         .map(|(reading, probe)| {
-            let layer = layers.get(reading.layer.as_str()).copied();
-            row(question, &groups, reading, probe, layer)
+            decide(&question, groups.get(reading), reading, probe, layer_of(reading))
         })
         .collect();
-    sort_rows(&mut rows, question);
+    let ranks = Ranks::of(&question.environments, &question.credentials, &question.layers);
+    let mut rows: Vec<Row> = question
+        .readings
+        .into_iter()
+        .zip(question.probes)
+        .zip(decisions)
+        .map(|((reading, probe), decision)| {
+            let (layer, group) = (layer_of(&reading), groups.get(&reading));
+            row(reading, probe, decision, group, layer)
+        })
+        .collect();
+    rows.sort_by_cached_key(|row| ranks.of_row(&row.identity));
     let chains = chain::chains(&rows);
     let scene = Scene::new(&rows, &question.credentials, question.now);
     let findings = diagnosis::detect(&scene);
@@ -78,7 +89,7 @@ pub fn judge(question: &Question) -> Judgement {
 }
 
 /// What holds for all rows of one (environment, credential).
-struct Groups(HashMap<(String, String), Group>);
+struct Groups(HashMap<String, HashMap<String, Group>>);
 
 struct Group {
     expected: Option<Expected>,
@@ -89,7 +100,7 @@ struct Group {
 
 impl Groups {
     fn of(question: &Question) -> Self {
-        let mut groups = HashMap::new();
+        let mut groups: HashMap<String, HashMap<String, Group>> = HashMap::new();
         let mut by_credential: HashMap<&str, Vec<Answered>> = HashMap::new();
         for answered in question.readings.iter().zip(&question.probes) {
             by_credential.entry(&answered.0.credential).or_default().push(answered);
@@ -119,50 +130,50 @@ impl Groups {
                     keys_differ: keys.len() > 1,
                     expected,
                 };
-                groups.insert((environment.to_owned(), (*credential).to_owned()), group);
+                let of_environment = groups.entry(environment.to_owned()).or_default();
+                of_environment.insert((*credential).to_owned(), group);
             }
         }
         Self(groups)
     }
 
     fn get(&self, reading: &Reading<Key>) -> &Group {
-        &self.0[&(reading.environment.clone(), reading.credential.clone())]
+        &self.0[&reading.environment][&reading.credential]
     }
 }
 
 fn row(
-    question: &Question,
-    groups: &Groups,
-    reading: &Reading<Key>,
-    probe: &ProbeResult,
+    reading: Reading<Key>,
+    probe: ProbeResult,
+    decision: Decision,
+    group: &Group,
     layer: Option<&LayerFacts>,
 ) -> Row {
-    let group = groups.get(reading);
-    let (verdict, certainty, rank, reason) = decide(question, group, reading, probe, layer);
+    let (verdict, certainty, rank, reason) = decision;
     Row {
         identity: RowIdentity {
-            environment: reading.environment.clone(),
-            credential: reading.credential.clone(),
-            layer: reading.layer.clone(),
-            host: reading.host.clone(),
-            instance: reading.instance.clone(),
+            environment: reading.environment,
+            credential: reading.credential,
+            layer: reading.layer,
+            host: reading.host,
+            instance: reading.instance,
         },
         kind: reading.kind,
-        variable: reading.variable.clone(),
-        place: reading.place.clone(),
-        state: reading.state.clone(),
-        occurrences: reading.occurrences.clone(),
-        near_misses: reading.near_misses.clone(),
-        problems: reading.problems.clone(),
-        traps: reading.traps.clone(),
-        other_readings: reading.other_readings.clone(),
-        evidence: reading.evidence.clone(),
+        variable: reading.variable,
+        place: reading.place,
+        state: reading.state,
+        occurrences: reading.occurrences,
+        near_misses: reading.near_misses,
+        problems: reading.problems,
+        traps: reading.traps,
+        other_readings: reading.other_readings,
+        evidence: reading.evidence,
         rank,
-        context: reading.context.clone(),
+        context: reading.context,
         source: layer.and_then(|layer| layer.source.clone()),
         restart: layer.and_then(|layer| layer.restart.clone()),
         owner: layer.and_then(|layer| layer.owner.clone()),
-        probe: probe.clone(),
+        probe,
         expected: group.expected.clone(),
         verdict,
         certainty,
@@ -335,29 +346,45 @@ fn refusal(probe: &ProbeResult) -> String {
     }
 }
 
-fn sort_rows(rows: &mut [Row], question: &Question) {
-    fn rank_in<'a>(names: impl Iterator<Item = &'a str>) -> HashMap<&'a str, usize> {
-        let mut ranks = HashMap::new();
-        for (index, name) in names.enumerate() {
-            ranks.entry(name).or_insert(index);
+/// The places of names in the inventory, which rows are sorted by.
+struct Ranks<'a> {
+    environments: HashMap<&'a str, usize>,
+    credentials: HashMap<&'a str, usize>,
+    layers: HashMap<&'a str, usize>,
+}
+
+impl<'a> Ranks<'a> {
+    fn of(
+        environments: &'a [String],
+        credentials: &'a [CredentialFacts],
+        layers: &'a [LayerFacts],
+    ) -> Self {
+        fn ranks<'a>(names: impl Iterator<Item = &'a String>) -> HashMap<&'a str, usize> {
+            let mut ranks = HashMap::new();
+            for (index, name) in names.enumerate() {
+                ranks.entry(name.as_str()).or_insert(index);
+            }
+            ranks
         }
-        ranks
+        Self {
+            environments: ranks(environments.iter()),
+            credentials: ranks(credentials.iter().map(|credential| &credential.id)),
+            layers: ranks(layers.iter().map(|layer| &layer.name)),
+        }
     }
-    let environments = rank_in(question.environments.iter().map(String::as_str));
-    let credentials = rank_in(question.credentials.iter().map(|credential| credential.id.as_str()));
-    let layers = rank_in(question.layers.iter().map(|layer| layer.name.as_str()));
-    let place =
-        |ranks: &HashMap<&str, usize>, name: &str| ranks.get(name).copied().unwrap_or(usize::MAX);
-    rows.sort_by_cached_key(|row| {
-        let identity = &row.identity;
+
+    fn of_row(&self, row: &RowIdentity) -> impl Ord + use<> {
+        let place = |ranks: &HashMap<&str, usize>, name: &str| {
+            ranks.get(name).copied().unwrap_or(usize::MAX)
+        };
         (
-            place(&environments, &identity.environment),
-            place(&credentials, &identity.credential),
-            place(&layers, &identity.layer),
-            identity.host.clone(),
-            identity.instance.clone(),
+            place(&self.environments, &row.environment),
+            place(&self.credentials, &row.credential),
+            place(&self.layers, &row.layer),
+            row.host.clone(),
+            row.instance.clone(),
         )
-    });
+    }
 }
 
 /// How long ago a time was, for messages of the diagnoses.

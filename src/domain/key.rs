@@ -1,11 +1,38 @@
 //! What may be known of a distinct key outside the places that hold it.
 
+use std::{ops::Deref, sync::Arc};
+
 use crate::domain::{damage::Flag, fingerprint::Fingerprint, outcome::Outcome};
+
+/// A distinct value, as every row that holds it knows it: thousands of rows share its facts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(Arc<KeyFacts>);
+
+impl From<KeyFacts> for Key {
+    fn from(facts: KeyFacts) -> Self {
+        Self(Arc::new(facts))
+    }
+}
+
+impl Deref for Key {
+    type Target = KeyFacts;
+
+    fn deref(&self) -> &KeyFacts {
+        &self.0
+    }
+}
+
+impl Key {
+    /// The facts, to be changed for this holder alone.
+    pub fn facts_mut(&mut self) -> &mut KeyFacts {
+        Arc::make_mut(&mut self.0)
+    }
+}
 
 /// The secret-free facts of one distinct value. Made once, where the secret is interned; two keys
 /// are the same exactly when their fingerprints are equal on all 256 bits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct KeyFacts {
     /// In memory only, for comparison; see `exported` for what may be written.
     pub fingerprint: Fingerprint,
     /// `keyfp1:…`; `None` for an opaque value without a team key (SECURITY F3).
@@ -44,7 +71,7 @@ pub struct Repaired {
     pub mask: String,
 }
 
-impl Key {
+impl KeyFacts {
     /// The value cannot be what was meant. A key that the provider accepts is not cut short,
     /// whatever lengths are known of its format.
     pub fn is_damaged(&self, outcome: Outcome) -> bool {

@@ -95,7 +95,7 @@ struct Again {
 pub(super) struct Flow {
     setup: Arc<Setup>,
     credentials: Arc<Vec<CredentialFacts>>,
-    layers: Vec<LayerFacts>,
+    layers: Arc<[LayerFacts]>,
     chosen: BTreeSet<usize>,
     /// Nothing is asked.
     only_reads: bool,
@@ -354,7 +354,9 @@ impl Flow {
                             .is_some();
                     reading.map(|secret| {
                         let mut key = self.interner.intern(secret, provider);
-                        key.flags.retain(|flag| !gateway || *flag != Flag::Truncated);
+                        if gateway && key.flags.contains(&Flag::Truncated) {
+                            key.facts_mut().flags.retain(|flag| *flag != Flag::Truncated);
+                        }
                         key
                     })
                 })

@@ -9,7 +9,7 @@ use crate::{
     domain::{
         damage,
         fingerprint::{Fingerprint, FingerprintKey, SHOWN_CHARACTERS},
-        key::{Key, Repaired},
+        key::{Key, KeyFacts, Repaired},
         mask::{length_bucket, mask},
         secret::SecretValue,
     },
@@ -116,7 +116,7 @@ impl Interner {
                 mask: mask(&inner, Some(&recognition)),
             })
         });
-        Key {
+        Key::from(KeyFacts {
             fingerprint,
             exported: export.then(|| self.fingerprint_key.export(&fingerprint)),
             shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
@@ -129,7 +129,7 @@ impl Interner {
             provider: recognition.as_ref().map(|recognition| recognition.provider.clone()),
             shape: recognition.map(|recognition| recognition.shape),
             repaired,
-        }
+        })
     }
 
     fn tag(&mut self, fingerprint: Fingerprint) -> String {
@@ -181,14 +181,17 @@ mod tests {
         let second = interner.intern(SecretValue::new("another"), None);
         assert_eq!(interner.intern(SecretValue::new("hunter2"), None), first);
         assert_eq!((first.tag.as_deref(), second.tag.as_deref()), (Some("≡1"), Some("≡2")));
-        assert_eq!((first.exported, first.length, first.mask.as_str()), (None, None, "…"));
+        assert_eq!(
+            (first.exported.as_deref(), first.length, first.mask.as_str()),
+            (None, None, "…")
+        );
     }
 
     #[test]
     fn a_team_key_gives_opaque_values_a_lasting_fingerprint() {
         let mut interner = interner(FingerprintKey::team([1; 32]));
         let key = interner.intern(SecretValue::new("hunter2"), None);
-        assert!(key.exported.is_some_and(|exported| exported.starts_with("keyfpk1:")));
+        assert!(key.exported.as_ref().is_some_and(|exported| exported.starts_with("keyfpk1:")));
         assert_eq!(key.tag, None);
     }
 
@@ -200,7 +203,10 @@ mod tests {
         bytes.push(b'\n');
         let damaged = interner.intern(SecretValue::new(bytes), Some("openai"));
         assert_ne!(damaged.fingerprint, sound.fingerprint);
-        assert_eq!(damaged.repaired.map(|inner| inner.fingerprint), Some(sound.fingerprint));
+        assert_eq!(
+            damaged.repaired.as_ref().map(|inner| inner.fingerprint),
+            Some(sound.fingerprint)
+        );
     }
 
     #[test]

@@ -2,18 +2,23 @@
 //! one row, not the screen.
 
 use std::{
+    mem,
     sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
 };
 
-use tokio::sync::mpsc::{self, UnboundedSender};
+use tokio::{sync::Notify, time::Instant};
 
 /// More threads than this do not read faster.
 const MOST_THREADS: usize = 8;
+/// So many layers that were read are worth waking somebody up for.
+const WORTH_WAKING: usize = 256;
+/// What was read is seen after this at the latest, while others are still being read.
+const AT_LEAST_EVERY: Duration = Duration::from_millis(20);
 
 /// What one layer came to.
 pub(super) enum Read<T> {
@@ -31,39 +36,50 @@ pub(super) fn read_all<T: Send + 'static>(
     job: impl Fn(usize) -> T + Send + Sync + 'static,
     mut send: impl FnMut(usize, Read<T>) + Send + 'static,
 ) {
-    let pool = Arc::new(Pool { next: AtomicUsize::new(0), count, job });
-    let (sender, mut done) = mpsc::unbounded_channel();
+    let pool = Arc::new(Pool {
+        next: AtomicUsize::new(0),
+        count,
+        job,
+        done: Mutex::default(),
+        news: Notify::new(),
+        abandoned: AtomicBool::new(false),
+    });
     let cores = thread::available_parallelism().map_or(2, usize::from);
     let threads = (cores * 2).clamp(1, MOST_THREADS).min(count);
     for _ in 0..threads {
-        work(&pool, &sender);
+        work(&pool);
     }
     tokio::spawn(async move {
+        let _guard = Abandon(Arc::clone(&pool));
         let mut waiting: Vec<bool> = vec![true; count];
         let mut left = count;
+        let mut last = Instant::now();
         while left > 0 {
-            match tokio::time::timeout(deadline, done.recv()).await {
-                Ok(Some((index, read))) => {
-                    if std::mem::replace(&mut waiting[index], false) {
+            let _ = tokio::time::timeout(AT_LEAST_EVERY, pool.news.notified()).await;
+            let done = mem::take(&mut *pool.done());
+            if !done.is_empty() {
+                last = Instant::now();
+            }
+            for (index, read) in done {
+                if mem::replace(&mut waiting[index], false) {
+                    left -= 1;
+                    send(index, Read::Done(read));
+                }
+            }
+            // Nothing came for a whole deadline: what has begun is stuck. New threads take over
+            // the rest.
+            if last.elapsed() >= deadline {
+                last = Instant::now();
+                let begun = pool.next.load(Ordering::Relaxed).min(count);
+                for (index, waits) in waiting.iter_mut().enumerate().take(begun) {
+                    if mem::replace(waits, false) {
                         left -= 1;
-                        send(index, Read::Done(read));
+                        send(index, Read::TimedOut);
                     }
                 }
-                Ok(None) => break,
-                // Nothing came for a whole deadline: what has begun is stuck. New threads take
-                // over the rest.
-                Err(_) => {
-                    let begun = pool.next.load(Ordering::Relaxed).min(count);
-                    for (index, waits) in waiting.iter_mut().enumerate().take(begun) {
-                        if std::mem::replace(waits, false) {
-                            left -= 1;
-                            send(index, Read::TimedOut);
-                        }
-                    }
-                    if left > 0 {
-                        for _ in 0..threads {
-                            work(&pool, &sender);
-                        }
+                if left > 0 {
+                    for _ in 0..threads {
+                        work(&pool);
                     }
                 }
             }
@@ -71,30 +87,58 @@ pub(super) fn read_all<T: Send + 'static>(
     });
 }
 
-struct Pool<J> {
+/// What the threads share. Each result is put down at once, so that none waits behind a layer that
+/// is stuck; only the waking is saved up.
+struct Pool<J, T> {
     next: AtomicUsize,
     count: usize,
     job: J,
+    done: Mutex<Vec<(usize, T)>>,
+    news: Notify,
+    abandoned: AtomicBool,
 }
 
-fn work<T: Send + 'static>(
-    pool: &Arc<Pool<impl Fn(usize) -> T + Send + Sync + 'static>>,
-    sender: &UnboundedSender<(usize, T)>,
-) {
-    let (pool, sender) = (Arc::clone(pool), sender.clone());
+impl<J, T> Pool<J, T> {
+    fn done(&self) -> MutexGuard<'_, Vec<(usize, T)>> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets the threads stop when the task that wants to know goes away.
+struct Abandon<J, T>(Arc<Pool<J, T>>);
+
+impl<J, T> Drop for Abandon<J, T> {
+    fn drop(&mut self) {
+        self.0.abandoned.store(true, Ordering::Relaxed);
+    }
+}
+
+fn work<T: Send + 'static>(pool: &Arc<Pool<impl Fn(usize) -> T + Send + Sync + 'static, T>>) {
+    let pool = Arc::clone(pool);
     thread::spawn(move || {
-        loop {
+        while !pool.abandoned.load(Ordering::Relaxed) {
             let index = pool.next.fetch_add(1, Ordering::Relaxed);
-            if index >= pool.count || sender.send((index, (pool.job)(index))).is_err() {
+            if index >= pool.count {
                 break;
             }
+            let read = (pool.job)(index);
+            let mut done = pool.done();
+            done.push((index, read));
+            let many = done.len();
+            drop(done);
+            if many == WORTH_WAKING {
+                pool.news.notify_one();
+            }
         }
+        pool.news.notify_one();
     });
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Condvar, Mutex};
+    use std::sync::Condvar;
+
+    use tokio::sync::mpsc;
 
     use super::*;
 

@@ -4,7 +4,7 @@
 //! reader is an engine of its own, one file each, and the file says which reader it belongs to.
 //! A new dialect is one new file, its `mod` line and one line in the registry below.
 
-use crate::formats::{Contents, Environment, Refusal, Wanted};
+use crate::formats::{Contents, Environment, Refusal, Wanted, dotenv::prefilter::Relevant};
 
 pub(in crate::formats) use collector::Above;
 pub(in crate::formats) use compose::read_behind as parse_env_file;
@@ -37,6 +37,7 @@ mod node_20;
 mod node_dotenv;
 mod pam;
 mod phpdotenv;
+mod prefilter;
 mod python_dotenv;
 mod ruby_dotenv;
 mod several;
@@ -268,22 +269,51 @@ pub fn parse(
     (dialect.engine())(bytes, environment)
 }
 
-/// The same, without variables that nobody wants where the reader can do without them; those that
-/// look like a slip are then in `other_names`.
-///
-/// # Errors
-///
-/// A [`Refusal`] exactly where that reader loads nothing of the file.
-pub fn parse_wanted(
-    dialect: Dialect,
-    bytes: &[u8],
+/// What a file gives several readers, of the wanted variables alone.
+#[derive(Default)]
+pub struct WantedOnly {
+    /// For each reader, in the order in which they were asked for. Names that look like a slip for
+    /// a wanted one are in `other_names`.
+    pub by_reader: Vec<Result<Contents, Refusal>>,
+    /// What the first of the readers stumbles over.
+    pub traps: Vec<traps::Found>,
+}
+
+/// Reads files of one layer as each of `readers` does, for the `wanted` variables. Lines of an only
+/// file that cannot matter for them are left out beforehand, which changes no answer.
+pub fn read_wanted(
+    readers: &[Dialect],
+    files: &[&[u8]],
     environment: &Environment,
     wanted: &Wanted,
-) -> Result<Contents, Refusal> {
-    match dialect {
-        Dialect::PythonDotenv => python_dotenv::read_wanted(bytes, environment, wanted),
-        _ => parse(dialect, bytes, environment),
+) -> Vec<WantedOnly> {
+    let relevant = match files {
+        [only] => prefilter::relevant(only, wanted),
+        _ => None,
+    };
+    let mut all: Vec<WantedOnly> = files.iter().map(|_| WantedOnly::default()).collect();
+    for (number, reader) in readers.iter().enumerate() {
+        let relevant = relevant.as_ref().filter(|_| prefilter::reads_lines_alone(*reader));
+        let reduced = relevant.map(|relevant| [relevant.text.as_slice()]);
+        let texts = reduced.as_ref().map_or(files, |only| only);
+        let read = parse_several(*reader, texts, environment);
+        if number == 0 {
+            let names = relevant.map_or_else(|| wanted.iter().collect(), Relevant::names);
+            let found = traps::of_files(*reader, texts, &read, environment, &names);
+            for (file, found) in all.iter_mut().zip(found) {
+                file.traps = found;
+            }
+        }
+        for (file, read) in all.iter_mut().zip(read) {
+            let mut read = read.map(|contents| contents.only(wanted));
+            if let Some(relevant) = relevant {
+                let traps = if number == 0 { file.traps.as_mut_slice() } else { &mut [] };
+                read = relevant.put_back(read, traps);
+            }
+            file.by_reader.push(read);
+        }
     }
+    all
 }
 
 #[cfg(test)]

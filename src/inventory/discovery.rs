@@ -24,8 +24,8 @@ use crate::{
 pub const FILE_NAME: &str = "stalekey.toml";
 /// The variable that names one.
 pub const VARIABLE: &str = "STALEKEY_CONFIG";
-/// The most bytes that are read.
-pub const MOST_BYTES: u64 = 1024 * 1024;
+/// The most bytes that are read: twenty thousand layers and more.
+pub const MOST_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A file of ours that is not read, why, and the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,7 +201,7 @@ fn read_text(path: &Path, file: File) -> Result<String, Refusal> {
         .read_to_end(&mut bytes)
         .map_err(|error| Refusal::new(path, reading_failed(error.kind())))?;
     if bytes.len() as u64 > MOST_BYTES {
-        return Err(Refusal::new(path, "this is larger than 1 MiB"));
+        return Err(Refusal::new(path, "this is larger than 4 MiB"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = Position::of_offset(error.as_bytes(), error.utf8_error().valid_up_to());
@@ -382,7 +382,7 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(refused(&path), "this is not UTF-8: line 2, column 6");
         File::create(&path).unwrap().set_len(MOST_BYTES + 1).unwrap();
-        assert_eq!(refused(&path), "this is larger than 1 MiB");
+        assert_eq!(refused(&path), "this is larger than 4 MiB");
         let pipe = folder.path().join("pipe");
         let mode = rustix::fs::Mode::from_raw_mode(0o600);
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();

@@ -1,9 +1,10 @@
 //! Opening a file of a layer without a hang, a side effect or a surprise (SECURITY R1).
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, io::Read, os::fd::OwnedFd, path::Path};
 
 use jiff::Timestamp;
 use rustix::{
+    buffer::spare_capacity,
     fs::{FileType, Mode, OFlags, Stat},
     io::Errno,
 };
@@ -69,18 +70,8 @@ pub(super) fn open(path: &Path, cap: usize) -> Result<Opened, Failure> {
     if usize::try_from(before.st_size).is_ok_and(|size| size > cap) {
         return Err(too_large(cap));
     }
-    // Room for one byte more than the file has, so that no read ever reallocates a copy of a key.
-    let room = usize::try_from(before.st_size).unwrap_or(0).min(cap) + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    let mut file = File::from(descriptor);
-    (&mut file)
-        .take(cap as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| failure(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
-    if bytes.len() > cap {
-        return Err(too_large(cap));
-    }
-    let after = rustix::fs::fstat(&file).map_err(failure)?;
+    let bytes = read(&descriptor, usize::try_from(before.st_size).unwrap_or(0), cap)?;
+    let after = rustix::fs::fstat(&descriptor).map_err(failure)?;
     let stamp = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
     if stamp(&before) != stamp(&after) {
         let detail = "it changed while it was read";
@@ -92,6 +83,36 @@ pub(super) fn open(path: &Path, cap: usize) -> Result<Opened, Failure> {
         changed_at: timestamp(after.st_ctime, after.st_ctime_nsec),
         stamp: Stamp::of(&after),
     })
+}
+
+/// The bytes of a file that says how many it has. It is not asked for more than those: should it
+/// have grown, its new state tells.
+fn read(descriptor: &OwnedFd, size: usize, cap: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if size == 0 {
+        return read_to_end(descriptor, cap);
+    }
+    // Room for all of it, so that no read ever reallocates a copy of a key.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(size));
+    while bytes.len() < size {
+        match rustix::io::read(descriptor, spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(failure(error)),
+        }
+    }
+    Ok(bytes)
+}
+
+/// A file of the kernel has bytes without saying so.
+fn read_to_end(descriptor: &OwnedFd, cap: usize) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::default();
+    let mut file = File::from(descriptor.try_clone().map_err(|error| system(&error))?);
+    (&mut file).take(cap as u64 + 1).read_to_end(&mut bytes).map_err(|error| system(&error))?;
+    if bytes.len() > cap { Err(too_large(cap)) } else { Ok(bytes) }
+}
+
+fn system(error: &std::io::Error) -> Failure {
+    failure(Errno::from_io_error(error).unwrap_or(Errno::IO))
 }
 
 fn timestamp(seconds: i64, nanoseconds: u64) -> Option<Timestamp> {

@@ -14,7 +14,7 @@ use crate::{
     domain::reading::Unreadable,
     formats::{
         Contents, Environment, Refusal, Wanted,
-        dotenv::{Dialect, parse_several, traps},
+        dotenv::{Dialect, read_wanted, traps},
     },
 };
 
@@ -117,30 +117,13 @@ impl ReadFiles {
     ) -> Vec<Option<ReadFile>> {
         let present: Vec<&Opened> = opened.iter().flatten().collect();
         let bytes: Vec<&[u8]> = present.iter().map(|file| file.bytes.as_slice()).collect();
-        let mut files: Vec<ReadFile> = present
-            .iter()
-            .map(|file| ReadFile {
-                modified_at: file.modified_at,
-                changed_at: file.changed_at,
-                by_reader: Vec::with_capacity(readers.len()),
-                traps: Vec::new(),
-            })
-            .collect();
-        for (number, reader) in readers.iter().enumerate() {
-            let read = parse_several(*reader, &bytes, environment, &self.wanted);
-            if number == 0 {
-                let wanted: Vec<&str> = self.wanted.iter().collect();
-                let found = traps::of_files(*reader, &bytes, &read, environment, &wanted);
-                for (file, found) in files.iter_mut().zip(found) {
-                    file.traps = found;
-                }
-            }
-            for (file, read) in files.iter_mut().zip(read) {
-                let kept = read.map(|contents| Arc::new(contents.only(&self.wanted)));
-                file.by_reader.push(kept);
-            }
-        }
-        let mut files = files.into_iter();
+        let read = read_wanted(readers, &bytes, environment, &self.wanted);
+        let mut files = present.into_iter().zip(read).map(|(file, read)| ReadFile {
+            modified_at: file.modified_at,
+            changed_at: file.changed_at,
+            by_reader: read.by_reader.into_iter().map(|read| read.map(Arc::new)).collect(),
+            traps: read.traps,
+        });
         opened.iter().map(|file| file.as_ref().and_then(|_| files.next())).collect()
     }
 }
@@ -204,6 +187,6 @@ mod tests {
         let read = read(&files(), &path, Dialect::PythonDotenv, 1);
         let contents = read[0].as_ref().unwrap().by_reader[0].as_ref().unwrap();
         assert_eq!(contents.occurrences.len(), 1);
-        assert_eq!(contents.other_names, ["OTHER", "KEYS"]);
+        assert_eq!(contents.other_names, ["KEYS"]);
     }
 }

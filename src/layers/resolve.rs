@@ -171,15 +171,15 @@ fn take_occurrences(
         (Some(file), None) => Place { path: Some(file.clone()), position: place.position },
         _ => place.clone(),
     };
-    reading.occurrences = contents
-        .occurrences
-        .iter()
-        .filter(|occurrence| credential.variables.contains(&occurrence.variable))
-        .map(|occurrence| match occurrence.origin {
+    let own =
+        |occurrence: &&Occurrence<SecretValue>| credential.variables.contains(&occurrence.variable);
+    reading.occurrences.reserve_exact(contents.occurrences.iter().filter(own).count());
+    reading.occurrences.extend(contents.occurrences.iter().filter(own).map(|occurrence| {
+        match occurrence.origin {
             Origin::File => Occurrence { place: named(&occurrence.place), ..occurrence.clone() },
             _ => occurrence.clone(),
-        })
-        .collect();
+        }
+    }));
     reading.problems = contents
         .problems
         .iter()

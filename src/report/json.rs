@@ -5,11 +5,12 @@
 
 use std::{
     collections::BTreeMap,
-    io::{self, Write},
+    io::{self, BufWriter, Write},
 };
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::domain::{
     chain::Chain,
@@ -27,13 +28,18 @@ use crate::domain::{
 /// Grows when a field changes its meaning or goes away.
 pub const SCHEMA_VERSION: u32 = 1;
 
+const BUFFER: usize = 1 << 16;
+
 /// Writes the snapshot as one JSON document and a final newline.
 ///
 /// # Errors
 /// Those of the writer.
 pub fn write(snapshot: &Snapshot, exit_code: u8, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, &Report::of(snapshot, exit_code))?;
-    writeln!(out)
+    // Its own buffer: serde_json writes a few bytes at a time.
+    let mut out = BufWriter::with_capacity(BUFFER, out);
+    serde_json::to_writer_pretty(&mut out, &Report::of(snapshot, exit_code))?;
+    writeln!(out)?;
+    out.flush()
 }
 
 /// The JSON Schema of the contract.
@@ -44,33 +50,45 @@ pub fn schema() -> serde_json::Value {
 /// The answer of one pass.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(title = "stalekey check")]
-pub struct Report {
+pub struct Report<'a> {
     /// Version of this contract.
     schema_version: u32,
     /// When the answer was made, RFC 3339.
-    generated_at: String,
+    #[schemars(with = "String")]
+    generated_at: Timestamp,
     /// Which inventory was asked.
-    inventory: InventoryReport,
+    inventory: InventoryReport<'a>,
     /// Nothing was sent.
     offline: bool,
     /// Counts over all rows.
     summary: SummaryReport,
     /// One per layer (or instance of it) and credential.
-    rows: Vec<RowReport>,
+    #[schemars(with = "Vec<RowReport<'_>>")]
+    rows: Rows<'a>,
     /// Findings, the most severe first.
-    diagnoses: Vec<DiagnosisReport>,
+    diagnoses: Vec<DiagnosisReport<'a>>,
     /// Layers linked by `source`.
-    chains: Vec<ChainReport>,
+    chains: Vec<ChainReport<'a>>,
     /// Every URL that was asked.
-    endpoints: BTreeMap<String, EndpointReport>,
+    endpoints: BTreeMap<&'a str, EndpointReport<'a>>,
     /// What a person should know of this run.
-    notices: Vec<String>,
+    notices: &'a [String],
+}
+
+/// The rows, each made when it is written: a large snapshot is not held twice.
+#[derive(Debug)]
+struct Rows<'a>(&'a Snapshot);
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.rows.iter().map(|row| RowReport::of(row, self.0)))
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct InventoryReport {
+struct InventoryReport<'a> {
     /// Its path; null for the demo's built-in one.
-    path: Option<String>,
+    path: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -84,61 +102,61 @@ struct SummaryReport {
     /// Control probes, retries, repeats without a header.
     extra_requests: usize,
     /// Rows per verdict.
-    verdicts: BTreeMap<String, usize>,
+    verdicts: BTreeMap<&'static str, usize>,
     /// What `check` ends with.
     exit_code: u8,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct RowReport {
-    environment: String,
-    credential: String,
-    layer: String,
+struct RowReport<'a> {
+    environment: &'a str,
+    credential: &'a str,
+    layer: &'a str,
     /// Kind of the layer.
-    kind: String,
+    kind: &'a str,
     /// The other machine it was read on.
-    host: Option<String>,
+    host: Option<&'a str>,
     /// Tells rows of one layer apart.
-    instance: Option<InstanceReport>,
+    instance: Option<InstanceReport<'a>>,
     /// The variable that decided.
-    variable: Option<String>,
+    variable: Option<&'a str>,
     /// Where the deciding value stands.
-    location: Option<LocationReport>,
+    location: Option<LocationReport<'a>>,
     /// found, empty, missing, unreadable or opaque.
-    state: String,
+    state: &'a str,
     /// Null unless the state is found.
-    key: Option<KeyReport>,
-    evidence: EvidenceReport,
+    key: Option<KeyReport<'a>>,
+    evidence: EvidenceReport<'a>,
     /// The layer it takes its value from.
-    source: Option<String>,
-    probe: ProbeReport,
+    source: Option<&'a str>,
+    probe: ProbeReport<'a>,
     /// Null while undecided.
-    expected: Option<ExpectedReport>,
-    verdict: String,
+    expected: Option<ExpectedReport<'a>>,
+    verdict: &'a str,
     /// certain or likely.
-    certainty: String,
+    certainty: &'a str,
     /// Strength of the evidence.
-    rank: String,
+    rank: &'a str,
     /// Why, in one sentence.
-    reason: String,
+    reason: &'a str,
     /// Codes of the findings about this row.
-    diagnoses: Vec<String>,
+    diagnoses: Vec<&'static str>,
     /// Every assignment of the credential's variables here; those that lose are shadowed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    occurrences: Vec<OccurrenceReport>,
+    occurrences: Vec<OccurrenceReport<'a>>,
     /// Known ways for a value to differ from what was written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    traps: Vec<TrapReport>,
+    traps: Vec<TrapReport<'a>>,
     /// What other plausible readers of the same file see, where they disagree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    other_readings: Vec<OtherReadingReport>,
+    other_readings: Vec<OtherReadingReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct OccurrenceReport {
-    variable: String,
+struct OccurrenceReport<'a> {
+    variable: &'a str,
     /// Null for what stands in no file, such as this shell.
-    location: Option<LocationReport>,
+    location: Option<LocationReport<'a>>,
     /// file, compose_environment, compose_env_file, compose_dotenv, compose_mount,
     /// shell_environment, ci_scope, ci_reference, launch_environment, unit_environment or
     /// unit_environment_file.
@@ -149,45 +167,45 @@ struct OccurrenceReport {
     yields: &'static str,
     /// Mask of the value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    mask: Option<String>,
+    mask: Option<&'a str>,
     /// Fingerprint of the value, where it may be written.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fingerprint: Option<String>,
+    fingerprint: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct TrapReport {
+struct TrapReport<'a> {
     /// Its stable name.
     trap: &'static str,
-    location: Option<LocationReport>,
+    location: Option<LocationReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct OtherReadingReport {
+struct OtherReadingReport<'a> {
     /// The reader.
-    reader: String,
+    reader: &'a str,
     /// What speaks for it.
-    because: String,
+    because: &'a str,
     /// found, empty, missing, unreadable or opaque.
     state: &'static str,
     /// Null unless the state is found.
-    key: Option<KeyReport>,
+    key: Option<KeyReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum InstanceReport {
+enum InstanceReport<'a> {
     Pid(u32),
-    Service(String),
-    Scope(String),
-    Container(String),
-    Pod(String),
-    Object(String),
+    Service(&'a str),
+    Scope(&'a str),
+    Container(&'a str),
+    Pod(&'a str),
+    Object(&'a str),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct LocationReport {
-    path: Option<String>,
+struct LocationReport<'a> {
+    path: Option<&'a str>,
     /// From 1.
     line: Option<u32>,
     /// From 1, in bytes, at the value.
@@ -195,87 +213,93 @@ struct LocationReport {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct KeyReport {
+struct KeyReport<'a> {
     /// `keyfp1:<id>:<26 characters>`; null for an opaque value without a team key.
-    fingerprint: Option<String>,
+    fingerprint: Option<&'a str>,
     /// Tag of this run, for an opaque value.
-    tag: Option<String>,
-    mask: String,
+    tag: Option<&'a str>,
+    mask: &'a str,
     /// Exact length in bytes, for a recognised key.
     length: Option<usize>,
     /// Bucket of the length, for an opaque value.
-    length_bucket: Option<String>,
+    length_bucket: Option<&'a str>,
     /// Name of the format, `provider/type`.
-    shape: Option<String>,
+    shape: Option<&'a str>,
     /// Damage.
-    flags: Vec<String>,
+    flags: Vec<&'static str>,
     /// The key inside a damaged value, when it is recognised.
-    repaired_fingerprint: Option<String>,
+    repaired_fingerprint: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport {
+struct EvidenceReport<'a> {
     /// mtime of the newest file that decides.
     #[serde(skip_serializing_if = "Option::is_none")]
-    modified_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    modified_at: Option<Timestamp>,
     /// ctime of that file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    changed_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    changed_at: Option<Timestamp>,
     /// Start of the process, or of its oldest ancestor of the same program.
     #[serde(skip_serializing_if = "Option::is_none")]
-    started_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    started_at: Option<Timestamp>,
     /// When a platform says that the value was updated.
     #[serde(skip_serializing_if = "Option::is_none")]
-    updated_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    updated_at: Option<Timestamp>,
     /// The reader that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reader: Option<String>,
+    reader: Option<&'a str>,
     /// Why that reader, where the inventory names none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    reader_because: Option<String>,
+    reader_because: Option<&'a str>,
     /// Files that were read.
-    files: Vec<String>,
+    files: &'a [String],
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
-    process: Option<ProcessReport>,
+    process: Option<ProcessReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct ProcessReport {
+struct ProcessReport<'a> {
     pid: u32,
-    user: String,
-    program: String,
-    container: Option<String>,
+    user: &'a str,
+    program: &'a str,
+    container: Option<&'a str>,
     oldest_ancestor: Option<u32>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct ProbeReport {
+struct ProbeReport<'a> {
     /// What the answer means; `not_probed` when nothing was asked.
-    outcome: String,
+    outcome: &'a str,
     /// HTTP status.
     status: Option<u16>,
     /// The provider's own code.
-    code: Option<String>,
+    code: Option<&'a str>,
     /// Why nothing was asked, or no answer came.
-    reason: Option<String>,
+    reason: Option<&'a str>,
     /// The URL that was asked.
-    endpoint: Option<String>,
+    endpoint: Option<&'a str>,
     latency_ms: Option<u64>,
     /// RFC 3339.
-    checked_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    checked_at: Option<Timestamp>,
     /// When the host may be asked again, RFC 3339.
-    retry_at: Option<String>,
+    #[schemars(with = "Option<String>")]
+    retry_at: Option<Timestamp>,
     /// Models of the credential that the key cannot see.
-    missing_models: Vec<String>,
+    missing_models: &'a [String],
     /// How well it is known what the answer means: high, medium or low; null without an answer.
-    confidence: Option<String>,
+    confidence: Option<&'static str>,
     /// Whether the key that the answer repeats, masked, fits: this_key or another_key; null where it
     /// repeats none.
-    received: Option<String>,
+    received: Option<&'static str>,
     /// Of a key that belongs to another regional host: that host.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    right_host: Option<String>,
+    right_host: Option<&'a str>,
     /// Of a wrong organisation or project: what the key got without that header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     trial: Option<TrialReport>,
@@ -286,94 +310,94 @@ struct TrialReport {
     /// organisation or project.
     without: &'static str,
     /// What the answer meant; an accepted one proves that the header is wrong and the key is not.
-    outcome: String,
+    outcome: &'static str,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct EndpointReport {
+struct EndpointReport<'a> {
     /// The proxy of the environment that it is asked through.
-    proxy: Option<FromEnvironmentReport>,
+    proxy: Option<FromEnvironmentReport<'a>>,
     /// What the environment puts in the place of the platform's root certificates.
-    roots: Vec<FromEnvironmentReport>,
+    roots: Vec<FromEnvironmentReport<'a>>,
     /// Milliseconds to the last answers, at most ten, the newest last.
-    latencies_ms: Vec<u64>,
+    latencies_ms: &'a [u64],
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct FromEnvironmentReport {
+struct FromEnvironmentReport<'a> {
     /// Its name.
     variable: &'static str,
     /// What it says, without a password.
-    value: String,
+    value: &'a str,
 }
 
-impl FromEnvironmentReport {
-    fn of(setting: &FromEnvironment) -> Self {
-        Self { variable: setting.variable, value: setting.value.clone() }
+impl<'a> FromEnvironmentReport<'a> {
+    fn of(setting: &'a FromEnvironment) -> Self {
+        Self { variable: setting.variable, value: &setting.value }
     }
 }
 
-impl EndpointReport {
-    fn of(facts: &EndpointFacts) -> Self {
+impl<'a> EndpointReport<'a> {
+    fn of(facts: &'a EndpointFacts) -> Self {
         Self {
             proxy: facts.way.proxy.as_ref().map(FromEnvironmentReport::of),
             roots: facts.way.roots.iter().map(FromEnvironmentReport::of).collect(),
-            latencies_ms: facts.latencies_ms.clone(),
+            latencies_ms: &facts.latencies_ms,
         }
     }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct ExpectedReport {
+struct ExpectedReport<'a> {
     /// Null for a key that no layer holds, and for an opaque one.
-    fingerprint: Option<String>,
+    fingerprint: Option<&'a str>,
     /// mark, inventory, reference, provider or newest_change.
-    by: String,
+    by: &'a str,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct DiagnosisReport {
-    code: String,
+struct DiagnosisReport<'a> {
+    code: &'a str,
     /// error, warning or note.
-    severity: String,
-    message: String,
+    severity: &'a str,
+    message: &'a str,
     /// Indexes into `rows`.
-    rows: Vec<usize>,
+    rows: &'a [usize],
     /// Whether restarting what runs would end it; null where the question does not arise.
     will_restart_help: Option<bool>,
-    fixes: Vec<FixReport>,
+    fixes: Vec<FixReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct FixReport {
-    text: String,
-    command: Option<String>,
+struct FixReport<'a> {
+    text: &'a str,
+    command: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct ChainReport {
-    credential: String,
-    environment: String,
+struct ChainReport<'a> {
+    credential: &'a str,
+    environment: &'a str,
     /// Indexes into `rows`, origin first.
-    rows: Vec<usize>,
+    rows: &'a [usize],
     /// Index of the first row where the value stops being the expected one.
     #[serde(rename = "break")]
     break_at: Option<usize>,
 }
 
-impl Report {
-    fn of(snapshot: &Snapshot, exit_code: u8) -> Self {
+impl<'a> Report<'a> {
+    fn of(snapshot: &'a Snapshot, exit_code: u8) -> Self {
         let verdicts = Verdict::ALL
             .iter()
             .filter_map(|verdict| {
                 let count = snapshot.summary.verdicts.get(verdict)?;
-                Some((verdict.name().to_owned(), *count))
+                Some((verdict.name(), *count))
             })
             .collect();
         Self {
             schema_version: SCHEMA_VERSION,
-            generated_at: snapshot.generated_at.to_string(),
-            inventory: InventoryReport { path: snapshot.inventory.clone() },
+            generated_at: snapshot.generated_at,
+            inventory: InventoryReport { path: snapshot.inventory.as_deref() },
             offline: snapshot.offline,
             summary: SummaryReport {
                 rows: snapshot.summary.rows,
@@ -383,69 +407,69 @@ impl Report {
                 verdicts,
                 exit_code,
             },
-            rows: snapshot.rows.iter().map(|row| RowReport::of(row, snapshot)).collect(),
+            rows: Rows(snapshot),
             endpoints: snapshot
                 .endpoints
                 .iter()
-                .map(|(url, facts)| (url.clone(), EndpointReport::of(facts)))
+                .map(|(url, facts)| (url.as_str(), EndpointReport::of(facts)))
                 .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
-            notices: snapshot.notices.clone(),
+            notices: &snapshot.notices,
         }
     }
 }
 
-impl RowReport {
-    fn of(row: &Row, snapshot: &Snapshot) -> Self {
+impl<'a> RowReport<'a> {
+    fn of(row: &'a Row, snapshot: &'a Snapshot) -> Self {
         let identity = &row.identity;
         let probe = &row.probe;
         Self {
-            environment: identity.environment.clone(),
-            credential: identity.credential.clone(),
-            layer: identity.layer.clone(),
-            kind: row.kind.name().to_owned(),
-            host: identity.host.clone(),
+            environment: &identity.environment,
+            credential: &identity.credential,
+            layer: &identity.layer,
+            kind: row.kind.name(),
+            host: identity.host.as_deref(),
             instance: identity.instance.as_ref().map(InstanceReport::of),
-            variable: row.variable.clone(),
+            variable: row.variable.as_deref(),
             location: row.place.as_ref().and_then(LocationReport::of),
-            state: row.state.name().to_owned(),
+            state: row.state.name(),
             key: match &row.state {
                 State::Found(key) => Some(KeyReport::of(key)),
                 _ => None,
             },
             evidence: EvidenceReport::of(&row.evidence),
-            source: row.source.clone(),
+            source: row.source.as_deref(),
             probe: ProbeReport {
-                outcome: probe.outcome.name().to_owned(),
+                outcome: probe.outcome.name(),
                 status: probe.status,
-                code: probe.code.clone(),
-                reason: probe.reason.map(|reason| reason.text().to_owned()),
-                endpoint: probe.endpoint.clone(),
+                code: probe.code.as_deref(),
+                reason: probe.reason.map(|reason| reason.text()),
+                endpoint: probe.endpoint.as_deref(),
                 latency_ms: probe.latency_ms,
-                checked_at: probe.checked_at.map(|at| at.to_string()),
-                retry_at: probe.retry_at.map(|at| at.to_string()),
-                missing_models: probe.missing_models.clone(),
-                confidence: probe.confidence.map(|confidence| confidence.name().to_owned()),
-                received: probe.received.map(|received| received.name().to_owned()),
-                right_host: probe.right_host.clone(),
+                checked_at: probe.checked_at,
+                retry_at: probe.retry_at,
+                missing_models: &probe.missing_models,
+                confidence: probe.confidence.map(|confidence| confidence.name()),
+                received: probe.received.map(|received| received.name()),
+                right_host: probe.right_host.as_deref(),
                 trial: probe.trial.map(|trial| TrialReport {
                     without: trial.without.name(),
-                    outcome: trial.outcome.name().to_owned(),
+                    outcome: trial.outcome.name(),
                 }),
             },
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
-                fingerprint: expected.exported.clone(),
-                by: expected.by.name().to_owned(),
+                fingerprint: expected.exported.as_deref(),
+                by: expected.by.name(),
             }),
-            verdict: row.verdict.name().to_owned(),
-            certainty: row.certainty.name().to_owned(),
-            rank: row.rank.name().to_owned(),
-            reason: row.reason.clone(),
+            verdict: row.verdict.name(),
+            certainty: row.certainty.name(),
+            rank: row.rank.name(),
+            reason: &row.reason,
             diagnoses: row
                 .findings
                 .iter()
-                .map(|finding| snapshot.findings[*finding].code.to_owned())
+                .map(|finding| snapshot.findings[*finding].code)
                 .collect(),
             occurrences: row.occurrences.iter().map(OccurrenceReport::of).collect(),
             traps: row.traps.iter().map(TrapReport::of).collect(),
@@ -454,14 +478,14 @@ impl RowReport {
     }
 }
 
-impl OccurrenceReport {
-    fn of(occurrence: &Occurrence<Key>) -> Self {
+impl<'a> OccurrenceReport<'a> {
+    fn of(occurrence: &'a Occurrence<Key>) -> Self {
         let key = match &occurrence.yields {
             Yield::Value(key) => Some(key),
             _ => None,
         };
         Self {
-            variable: occurrence.variable.clone(),
+            variable: &occurrence.variable,
             location: LocationReport::of(&occurrence.place),
             origin: match occurrence.origin {
                 Origin::File => "file",
@@ -483,115 +507,114 @@ impl OccurrenceReport {
                 Yield::Inherited => "inherited",
                 Yield::Opaque(_) => "opaque",
             },
-            mask: key.map(|key| key.mask.clone()),
-            fingerprint: key.and_then(|key| key.exported.clone()),
+            mask: key.map(|key| key.mask.as_str()),
+            fingerprint: key.and_then(|key| key.exported.as_deref()),
         }
     }
 }
 
-impl TrapReport {
-    fn of(trapped: &Trapped) -> Self {
+impl<'a> TrapReport<'a> {
+    fn of(trapped: &'a Trapped) -> Self {
         Self { trap: trapped.trap.name(), location: LocationReport::of(&trapped.place) }
     }
 }
 
-impl OtherReadingReport {
-    fn of(other: &OtherReading<Key>) -> Self {
+impl<'a> OtherReadingReport<'a> {
+    fn of(other: &'a OtherReading<Key>) -> Self {
         Self {
-            reader: other.reader.clone(),
-            because: other.because.clone(),
+            reader: &other.reader,
+            because: &other.because,
             state: other.state.name(),
             key: other.state.found().map(KeyReport::of),
         }
     }
 }
 
-impl InstanceReport {
-    fn of(instance: &Instance) -> Self {
+impl<'a> InstanceReport<'a> {
+    fn of(instance: &'a Instance) -> Self {
         match instance {
             Instance::Pid(pid) => Self::Pid(*pid),
-            Instance::Service(name) => Self::Service(name.clone()),
-            Instance::Scope(name) => Self::Scope(name.clone()),
-            Instance::Container(name) => Self::Container(name.clone()),
-            Instance::Pod(name) => Self::Pod(name.clone()),
-            Instance::Object(name) => Self::Object(name.clone()),
+            Instance::Service(name) => Self::Service(name),
+            Instance::Scope(name) => Self::Scope(name),
+            Instance::Container(name) => Self::Container(name),
+            Instance::Pod(name) => Self::Pod(name),
+            Instance::Object(name) => Self::Object(name),
         }
     }
 }
 
-impl LocationReport {
-    fn of(place: &Place) -> Option<Self> {
+impl<'a> LocationReport<'a> {
+    fn of(place: &'a Place) -> Option<Self> {
         (place.path.is_some() || place.position.is_some()).then(|| Self {
-            path: place.path.clone(),
+            path: place.path.as_deref(),
             line: place.position.map(|at| at.line),
             column: place.position.map(|at| at.column),
         })
     }
 }
 
-impl KeyReport {
-    fn of(key: &Key) -> Self {
+impl<'a> KeyReport<'a> {
+    fn of(key: &'a Key) -> Self {
         Self {
-            fingerprint: key.exported.clone(),
-            tag: key.tag.clone(),
-            mask: key.mask.clone(),
+            fingerprint: key.exported.as_deref(),
+            tag: key.tag.as_deref(),
+            mask: &key.mask,
             length: key.length,
-            length_bucket: key.length_bucket.map(str::to_owned),
-            shape: key.shape.clone(),
-            flags: key.flags.iter().map(|flag| flag.name().to_owned()).collect(),
+            length_bucket: key.length_bucket,
+            shape: key.shape.as_deref(),
+            flags: key.flags.iter().map(|flag| flag.name()).collect(),
             repaired_fingerprint: key
                 .repaired
                 .as_ref()
-                .and_then(|repaired| repaired.exported.clone()),
+                .and_then(|repaired| repaired.exported.as_deref()),
         }
     }
 }
 
-impl EvidenceReport {
-    fn of(evidence: &Evidence) -> Self {
-        let text = |at: &jiff::Timestamp| at.to_string();
+impl<'a> EvidenceReport<'a> {
+    fn of(evidence: &'a Evidence) -> Self {
         Self {
-            modified_at: evidence.modified_at.as_ref().map(text),
-            changed_at: evidence.changed_at.as_ref().map(text),
-            started_at: evidence.started_at.as_ref().map(text),
-            updated_at: evidence.updated_at.as_ref().map(text),
-            reader: evidence.reader.clone(),
-            reader_because: evidence.reader_because.clone(),
-            files: evidence.files.clone(),
+            modified_at: evidence.modified_at,
+            changed_at: evidence.changed_at,
+            started_at: evidence.started_at,
+            updated_at: evidence.updated_at,
+            reader: evidence.reader.as_deref(),
+            reader_because: evidence.reader_because.as_deref(),
+            files: &evidence.files,
             process: evidence.process.as_ref().map(|process| ProcessReport {
                 pid: process.pid,
-                user: process.user.clone(),
-                program: process.program.clone(),
-                container: process.container.clone(),
+                user: &process.user,
+                program: &process.program,
+                container: process.container.as_deref(),
                 oldest_ancestor: process.oldest_ancestor,
             }),
         }
     }
 }
 
-impl DiagnosisReport {
-    fn of(finding: &Finding) -> Self {
+impl<'a> DiagnosisReport<'a> {
+    fn of(finding: &'a Finding) -> Self {
         Self {
-            code: finding.code.to_owned(),
-            severity: finding.severity.name().to_owned(),
-            message: finding.message.clone(),
-            rows: finding.rows.clone(),
+            code: finding.code,
+            severity: finding.severity.name(),
+            message: &finding.message,
+            rows: &finding.rows,
             will_restart_help: finding.restart_helps,
             fixes: finding
                 .fixes
                 .iter()
-                .map(|fix| FixReport { text: fix.text.clone(), command: fix.command.clone() })
+                .map(|fix| FixReport { text: &fix.text, command: fix.command.as_deref() })
                 .collect(),
         }
     }
 }
 
-impl ChainReport {
-    fn of(chain: &Chain) -> Self {
+impl<'a> ChainReport<'a> {
+    fn of(chain: &'a Chain) -> Self {
         Self {
-            credential: chain.credential.clone(),
-            environment: chain.environment.clone(),
-            rows: chain.rows.clone(),
+            credential: &chain.credential,
+            environment: &chain.environment,
+            rows: &chain.rows,
             break_at: chain.break_at,
         }
     }

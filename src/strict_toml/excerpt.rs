@@ -1,6 +1,6 @@
 //! One line of the file as it may be shown: keys and punctuation, and of the values nothing.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{cell::OnceCell, collections::BTreeMap, ops::Range};
 
 use toml::{
     Spanned,
@@ -29,8 +29,9 @@ pub(super) struct Excerpt {
 pub(super) struct Sheet {
     name: String,
     text: String,
-    /// Start to end and kind of every key and every scalar.
-    parts: BTreeMap<usize, (usize, Part)>,
+    /// Start to end and kind of every key and every scalar; collected for the first excerpt, since a
+    /// file without mistakes needs none.
+    parts: OnceCell<BTreeMap<usize, (usize, Part)>>,
     /// Bytes where the parser lost its way, sorted.
     faults: Vec<usize>,
     /// Where each line starts.
@@ -45,22 +46,35 @@ enum Part {
 }
 
 impl Sheet {
-    pub(super) fn new(source: &Source<'_>, tree: &Spanned<DeTable<'_>>, errors: &[Error]) -> Self {
-        let mut parts = BTreeMap::new();
-        collect_table(tree.get_ref(), &mut parts);
-        for error in errors {
-            if error.message().starts_with("duplicate key")
-                && let Some(span) = error.span()
-            {
-                parts.insert(span.start, (span.end, Part::Key));
-            }
-        }
+    pub(super) fn new(source: &Source<'_>, errors: &[Error]) -> Self {
         let mut faults: Vec<_> =
             errors.iter().map(|error| error.span().map_or(0, |span| span.start)).collect();
         faults.sort_unstable();
-        let breaks = source.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0).chain(breaks.map(|(at, _)| at + 1)).collect();
-        Self { name: source.name.to_owned(), text: source.text.to_owned(), parts, faults, lines }
+        let breaks = memchr::memchr_iter(b'\n', source.text.as_bytes());
+        let lines = std::iter::once(0).chain(breaks.map(|at| at + 1)).collect();
+        Self {
+            name: source.name.to_owned(),
+            text: source.text.to_owned(),
+            parts: OnceCell::new(),
+            faults,
+            lines,
+        }
+    }
+
+    fn parts(&self) -> &BTreeMap<usize, (usize, Part)> {
+        self.parts.get_or_init(|| {
+            let (tree, errors) = DeTable::parse_recoverable(&self.text);
+            let mut parts = BTreeMap::new();
+            collect_table(tree.get_ref(), &mut parts);
+            for error in errors {
+                if error.message().starts_with("duplicate key")
+                    && let Some(span) = error.span()
+                {
+                    parts.insert(span.start, (span.end, Part::Key));
+                }
+            }
+            parts
+        })
     }
 
     /// Line and column of a byte.
@@ -122,7 +136,7 @@ impl Sheet {
 
     /// The part that covers `offset`.
     fn part_at(&self, offset: usize) -> Option<(Range<usize>, Part)> {
-        let (start, (end, part)) = self.parts.range(..=offset).next_back()?;
+        let (start, (end, part)) = self.parts().range(..=offset).next_back()?;
         (offset < *end).then_some((*start..*end, *part))
     }
 

@@ -1,6 +1,6 @@
 //! Where each key and value of a file stands.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::ops::Range;
 
 use toml::{
     Spanned,
@@ -18,16 +18,18 @@ pub(super) struct Places {
 #[derive(Debug, Clone)]
 enum Inside {
     Nothing,
-    Table(BTreeMap<String, Places>),
+    /// Sorted by name.
+    Table(Vec<(String, Places)>),
     Array(Vec<Places>),
 }
 
 impl Places {
     pub(super) fn of_table(key: Range<usize>, value: Range<usize>, table: &DeTable<'_>) -> Self {
-        let inside = table
+        let mut inside: Vec<_> = table
             .iter()
             .map(|(key, node)| (key.get_ref().to_string(), Self::of(key.span(), node)))
             .collect();
+        inside.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         Self { key, value, inside: Inside::Table(inside) }
     }
 
@@ -49,7 +51,10 @@ impl Places {
         for step in path {
             let next = match &place.inside {
                 Inside::Nothing => None,
-                Inside::Table(table) => table.get(*step),
+                Inside::Table(table) => table
+                    .binary_search_by(|(name, _)| name.as_str().cmp(step))
+                    .ok()
+                    .map(|index| &table[index].1),
                 Inside::Array(array) => {
                     step.parse::<usize>().ok().and_then(|index| array.get(index))
                 }

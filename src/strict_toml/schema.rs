@@ -138,16 +138,56 @@ pub(super) fn description(schema: &Value) -> Option<&str> {
     text.split("\n\n").next()
 }
 
-/// The literal strings that a form allows; `None` when it allows any.
-pub(super) fn literals(form: &Value) -> Option<Vec<&str>> {
-    if let Some(only) = form.get("const") {
-        return Some(only.as_str().into_iter().collect());
+/// The types of TOML, by their names in JSON Schema.
+const TYPES: [&str; 7] = ["string", "integer", "number", "boolean", "date", "array", "object"];
+
+/// One form that a value may take, with what is asked of it for every value of a file.
+pub(super) struct Form<'s> {
+    pub(super) schema: &'s Value,
+    /// The literal strings that it allows; `None` when it allows any.
+    pub(super) literals: Option<Vec<&'s str>>,
+    /// What a list of this form holds.
+    pub(super) items: Option<&'s Value>,
+    types: Vec<&'static str>,
+}
+
+impl<'s> Form<'s> {
+    pub(super) fn new(schema: &'s Value) -> Self {
+        Self {
+            schema,
+            literals: match schema.get("const") {
+                Some(only) => Some(only.as_str().into_iter().collect()),
+                None => schema.get("enum").map(|list| strings(Some(list)).collect()),
+            },
+            items: schema.get("items"),
+            types: TYPES.into_iter().filter(|name| is_of_type(schema, name)).collect(),
+        }
     }
-    form.get("enum").map(|list| strings(Some(list)).collect())
+
+    /// Whether it is of the type with this name.
+    pub(super) fn fits(&self, name: &str) -> bool {
+        self.types.contains(&name)
+    }
+
+    /// Whether it allows this string.
+    pub(super) fn allows(&self, text: &str) -> bool {
+        self.literals.as_ref().is_none_or(|literals| literals.contains(&text))
+    }
+
+    /// Names of the types that it is of, as the schema has them.
+    pub(super) fn type_names(&self) -> Vec<&'s str> {
+        match self.schema.get("type") {
+            Some(Value::String(name)) => vec![name],
+            Some(Value::Array(names)) => {
+                names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect()
+            }
+            _ => vec!["object"],
+        }
+    }
 }
 
 /// Whether a form is of `kind`, a type's name in JSON Schema.
-pub(super) fn is_of_type(form: &Value, kind: &str) -> bool {
+fn is_of_type(form: &Value, kind: &str) -> bool {
     let fits = |name: &str| name == kind || (name == "number" && kind == "integer");
     match form.get("type") {
         Some(Value::String(name)) => fits(name),
@@ -157,17 +197,6 @@ pub(super) fn is_of_type(form: &Value, kind: &str) -> bool {
             Some(only) => only.is_string() && kind == "string",
             None => true,
         },
-    }
-}
-
-/// Names of the types that a form is of.
-pub(super) fn type_names(form: &Value) -> Vec<&str> {
-    match form.get("type") {
-        Some(Value::String(name)) => vec![name],
-        Some(Value::Array(names)) => {
-            names.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect()
-        }
-        _ => vec!["object"],
     }
 }
 

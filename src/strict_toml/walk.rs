@@ -15,7 +15,7 @@ use toml::{
 use super::{
     excerpt::{Sheet, shown_name},
     mistake::Mistakes,
-    schema::{Fields, Schemas, bounds, description, is_of_type, literals, type_names},
+    schema::{Fields, Form, Schemas, bounds, description},
 };
 
 /// Finds mistakes, and takes them out of the tree so that the rest can be understood.
@@ -23,6 +23,8 @@ pub(super) struct Walk<'a> {
     sheet: &'a Sheet,
     schemas: Schemas<'a>,
     mistakes: &'a mut Mistakes,
+    /// The forms of each schema met so far.
+    forms: HashMap<*const Value, Rc<[Form<'a>]>>,
     /// The fields of each schema met so far, by the value of its tag.
     fields: HashMap<(*const Value, Option<String>), Rc<Fields<'a>>>,
     tags: HashMap<*const Value, Option<&'a str>>,
@@ -36,6 +38,7 @@ impl<'a> Walk<'a> {
             sheet,
             schemas: Schemas::new(schema),
             mistakes,
+            forms: HashMap::new(),
             fields: HashMap::new(),
             tags: HashMap::new(),
             incomplete: BTreeSet::new(),
@@ -52,19 +55,26 @@ impl<'a> Walk<'a> {
     /// Checks a value; `false` when its owner has to do without it.
     fn value(&mut self, schema: &'a Value, node: &mut Spanned<DeValue<'_>>) -> bool {
         let span = node.span();
-        let forms = self.schemas.forms(schema);
+        let forms = self.forms_of(schema);
         let kind = type_of(node.get_ref());
-        let fitting: Vec<_> = forms.iter().copied().filter(|form| is_of_type(form, kind)).collect();
-        let Some(form) = fitting.first().copied() else {
+        let mut fitting = forms.iter().filter(|form| form.fits(kind));
+        let Some(form) = fitting.clone().next() else {
             let wanted = wanted_types(&forms);
             let found = article(kind);
             self.add(span, format!("expected {wanted}, found {found}"));
             return false;
         };
         match node.get_mut() {
-            DeValue::String(text) => self.text(&fitting, text, span),
+            DeValue::String(text) => {
+                fitting.any(|form| form.allows(text)) || {
+                    let allowed = forms.iter().filter(|form| form.fits(kind));
+                    let allowed = allowed.flat_map(|form| form.literals.iter().flatten().copied());
+                    self.unknown_word("value", text, allowed.collect(), span);
+                    false
+                }
+            }
             DeValue::Integer(number) => {
-                let (least, most) = bounds(form);
+                let (least, most) = bounds(form.schema);
                 let value = i128::from_str_radix(&number.as_str().replace('_', ""), number.radix());
                 let fits = value.is_ok_and(|value| (least..=most).contains(&value));
                 if !fits {
@@ -78,7 +88,7 @@ impl<'a> Walk<'a> {
                 fits
             }
             DeValue::Array(array) => {
-                let Some(items) = form.get("items") else { return true };
+                let Some(items) = form.items else { return true };
                 let mut whole = true;
                 let elements = std::mem::replace(array, DeArray::new());
                 for mut element in elements {
@@ -90,24 +100,9 @@ impl<'a> Walk<'a> {
                 }
                 whole || !array.is_empty()
             }
-            DeValue::Table(table) => self.table(form, table, &span),
+            DeValue::Table(table) => self.table(form.schema, table, &span),
             DeValue::Float(_) | DeValue::Boolean(_) | DeValue::Datetime(_) => true,
         }
-    }
-
-    fn text(&mut self, forms: &[&'a Value], text: &str, span: Range<usize>) -> bool {
-        let mut allowed = Vec::new();
-        for form in forms {
-            match literals(form) {
-                None => return true,
-                Some(words) => allowed.extend(words),
-            }
-        }
-        if allowed.contains(&text) {
-            return true;
-        }
-        self.unknown_word("value", text, allowed, span);
-        false
     }
 
     fn unknown_word(&mut self, what: &str, text: &str, allowed: Vec<&str>, span: Range<usize>) {
@@ -157,6 +152,16 @@ impl<'a> Walk<'a> {
             table.remove(name.as_str());
         }
         whole
+    }
+
+    /// The forms of a value; a file has many values of few schemas.
+    fn forms_of(&mut self, schema: &'a Value) -> Rc<[Form<'a>]> {
+        let schemas = self.schemas;
+        Rc::clone(
+            self.forms
+                .entry(schema)
+                .or_insert_with(|| schemas.forms(schema).into_iter().map(Form::new).collect()),
+        )
     }
 
     /// The fields of a table; a file has many tables of few schemas.
@@ -254,8 +259,9 @@ fn article(kind: &str) -> &'static str {
     }
 }
 
-fn wanted_types(forms: &[&Value]) -> String {
-    let mut words: Vec<_> = forms.iter().flat_map(|form| type_names(form)).map(article).collect();
+fn wanted_types(forms: &[Form<'_>]) -> String {
+    let names = forms.iter().flat_map(Form::type_names);
+    let mut words: Vec<_> = names.map(article).collect();
     words.dedup();
     words.join(" or ")
 }

@@ -10,7 +10,7 @@ use stalekey::{
         damage::Flag,
         diagnosis::{Finding, Fix, Severity},
         fingerprint::{FingerprintKey, SHOWN_CHARACTERS},
-        key::{Key, Repaired},
+        key::{Key, KeyFacts, Repaired},
         layer::{Instance, LayerKind},
         mask::{Recognition, mask},
         outcome::{Outcome, ProbeReason, ProbeResult},
@@ -62,7 +62,7 @@ pub(crate) fn key(letter: &str, last: &str) -> Key {
     };
     let salt = FingerprintKey::salt([7; 32]);
     let fingerprint = salt.fingerprint(&secret);
-    Key {
+    Key::from(KeyFacts {
         fingerprint,
         exported: Some(salt.export(&fingerprint)),
         shown: fingerprint.shown(SHOWN_CHARACTERS),
@@ -75,7 +75,7 @@ pub(crate) fn key(letter: &str, last: &str) -> Key {
         expected_lengths: vec![164],
         flags: Vec::new(),
         repaired: None,
-    }
+    })
 }
 
 pub(crate) fn new_key() -> Key {
@@ -90,11 +90,11 @@ pub(crate) fn old_key() -> Key {
 fn damaged_key() -> Key {
     let mut key = key("d", "f3A9");
     let new = new_key();
-    key.flags = vec![Flag::Quoted];
-    key.repaired = Some(Repaired {
+    key.facts_mut().flags = vec![Flag::Quoted];
+    key.facts_mut().repaired = Some(Repaired {
         fingerprint: new.fingerprint,
         exported: new.exported.clone(),
-        mask: new.mask,
+        mask: new.mask.clone(),
     });
     key
 }

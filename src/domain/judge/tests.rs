@@ -9,6 +9,7 @@ use crate::domain::{
     diagnosis::Severity,
     expectation::Wanted,
     fingerprint::FingerprintKey,
+    key::KeyFacts,
     layer::LayerKind,
     outcome::{ContextHeader, Outcome, Trial},
     place::{Place, Position},
@@ -31,7 +32,7 @@ fn minutes_ago(minutes: i64) -> Timestamp {
 fn key(name: &str) -> Key {
     let salt = FingerprintKey::salt([1; 32]);
     let fingerprint = salt.fingerprint(&SecretValue::new(name));
-    Key {
+    Key::from(KeyFacts {
         fingerprint,
         exported: Some(salt.export(&fingerprint)),
         shown: fingerprint.shown(10),
@@ -44,11 +45,13 @@ fn key(name: &str) -> Key {
         expected_lengths: vec![51],
         flags: Vec::new(),
         repaired: None,
-    }
+    })
 }
 
 fn damaged(name: &str, flag: Flag) -> Key {
-    Key { flags: vec![flag], ..key(name) }
+    let mut key = key(name);
+    key.facts_mut().flags = vec![flag];
+    key
 }
 
 /// A world of one credential in one environment, built row by row.
@@ -147,8 +150,8 @@ impl World {
     }
 
     fn judge(self) -> Judgement {
-        judge(&Question {
-            layers: self.layers,
+        judge(Question {
+            layers: self.layers.into(),
             credentials: vec![CredentialFacts {
                 id: "openai".into(),
                 provider: Some("openai".into()),

@@ -51,16 +51,16 @@ impl Flow {
             .filter_map(|reading| reading.state.found())
             .map(|key| key.fingerprint)
             .collect();
-        let question = Question {
-            layers: self.layers.clone(),
+        let environments = self.environments();
+        let judgement = judge(Question {
+            layers: Arc::clone(&self.layers),
             credentials: self.credentials.to_vec(),
-            environments: self.environments(),
+            environments: environments.clone(),
             readings,
             probes,
             wishes: self.wishes(),
             now,
-        };
-        let judgement = judge(&question);
+        });
         let mut summary = Summary {
             rows: judgement.rows.len(),
             distinct_keys: distinct.len(),
@@ -81,7 +81,7 @@ impl Flow {
                 .path
                 .as_ref()
                 .map(|path| inert(&path.to_string_lossy())),
-            environments: question.environments,
+            environments,
             offline: self.setup.offline,
             progress: self.progress,
             rows: judgement.rows,
@@ -106,7 +106,8 @@ impl Flow {
 
     /// The readings with colliding fingerprints lengthened.
     pub(super) fn shown_readings(&self) -> Vec<Reading<Key>> {
-        let mut readings: Vec<Reading<Key>> = self.readings.values().flatten().cloned().collect();
+        let mut readings = Vec::with_capacity(self.readings.values().map(Vec::len).sum());
+        readings.extend(self.readings.values().flatten().cloned());
         let keys = readings.iter().filter_map(|reading| reading.state.found());
         let longer =
             lengthened(keys.filter(|key| key.exported.is_some()).map(|key| key.fingerprint));
@@ -115,7 +116,8 @@ impl Flow {
                 if let State::Found(key) = &mut reading.state
                     && let Some(length) = longer.get(&key.fingerprint)
                 {
-                    key.shown = key.fingerprint.shown(*length);
+                    let shown = key.fingerprint.shown(*length);
+                    key.facts_mut().shown = shown;
                 }
             }
         }

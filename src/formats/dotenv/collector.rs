@@ -8,7 +8,7 @@ use crate::{
         reading::{Occurrence, OpaqueReason, Problem, Yield},
         secret::SecretValue,
     },
-    formats::{Contents, Environment, MOST_VALUE_BYTES, Refusal, Wanted, dotenv::source::Source},
+    formats::{Contents, Environment, MOST_VALUE_BYTES, Refusal, dotenv::source::Source},
 };
 
 /// What the files before this one give, for readers to whom several files are as one.
@@ -24,7 +24,6 @@ pub(super) struct Collector<'file> {
     deciding: HashMap<String, usize>,
     latest: HashMap<String, usize>,
     first_wins: bool,
-    wanted: Option<&'file Wanted>,
     bytes: usize,
 }
 
@@ -39,7 +38,6 @@ impl<'file> Collector<'file> {
             deciding: HashMap::new(),
             latest: HashMap::new(),
             first_wins: false,
-            wanted: None,
             bytes: 0,
         }
     }
@@ -48,25 +46,6 @@ impl<'file> Collector<'file> {
     pub(super) fn behind(mut self, above: &'file Above) -> Self {
         self.above = Some(above);
         self
-    }
-
-    /// Only these variables are collected, in a file without references: with them, any variable
-    /// may be needed for another one's value.
-    pub(super) fn only(&mut self, wanted: Option<&'file Wanted>) {
-        self.wanted = wanted.filter(|_| memchr::memchr(b'$', self.source.text()).is_none());
-    }
-
-    /// Nobody wants `variable`; its value need not even be made.
-    pub(super) fn passes_over(&mut self, variable: &str) -> bool {
-        match self.wanted {
-            Some(wanted) if !wanted.contains(variable) => {
-                if wanted.resembles(variable) {
-                    self.contents.other_names.push(variable.to_owned());
-                }
-                true
-            }
-            _ => false,
-        }
     }
 
     /// From here on the first assignment of a variable wins.

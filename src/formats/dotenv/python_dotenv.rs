@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::{
     domain::{reading::Yield, secret::SecretValue},
     formats::{
-        Contents, Environment, MOST_VALUE_BYTES, Refusal, Wanted,
+        Contents, Environment, MOST_VALUE_BYTES, Refusal,
         dotenv::{
             characters::{is_python_space, leading, line, trim_end},
             collector::Collector,
@@ -20,41 +20,32 @@ use crate::{
 
 /// Reads a file as python-dotenv 1.2.4 and later do.
 pub(super) fn read(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, NEWEST, None)
-}
-
-/// Reads of a file what is wanted, as python-dotenv 1.2.4 and later do.
-pub(super) fn read_wanted(
-    bytes: &[u8],
-    environment: &Environment,
-    wanted: &Wanted,
-) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, NEWEST, Some(wanted))
+    read_with(bytes, environment, NEWEST)
 }
 
 /// Reads a file as python-dotenv 1.2.3 does.
 pub(super) fn read_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, RULES_1_2_3, None)
+    read_with(bytes, environment, RULES_1_2_3)
 }
 
 /// Reads a file as python-dotenv before 1.2.3 does.
 pub(super) fn read_1_1(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, RULES_1_1, None)
+    read_with(bytes, environment, RULES_1_1)
 }
 
 /// Reads a file as `load_dotenv` does, for which the environment goes before the file.
 pub(super) fn load(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, Rules { environment_first: true, ..NEWEST }, None)
+    read_with(bytes, environment, Rules { environment_first: true, ..NEWEST })
 }
 
 /// The same of 1.2.3.
 pub(super) fn load_1_2_3(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, Rules { environment_first: true, ..RULES_1_2_3 }, None)
+    read_with(bytes, environment, Rules { environment_first: true, ..RULES_1_2_3 })
 }
 
 /// The same of versions before 1.2.3.
 pub(super) fn load_1_1(bytes: &[u8], environment: &Environment) -> Result<Contents, Refusal> {
-    read_with(bytes, environment, Rules { environment_first: true, ..RULES_1_1 }, None)
+    read_with(bytes, environment, Rules { environment_first: true, ..RULES_1_1 })
 }
 
 /// Reads a file as docker-compose 1 does with python-dotenv 0.21.
@@ -69,7 +60,7 @@ pub(super) fn read_for_compose_1(
         passes_names_through: true,
         environment_first: false,
     };
-    read_with(bytes, environment, rules, None)
+    read_with(bytes, environment, rules)
 }
 
 /// What differs between the versions.
@@ -100,12 +91,7 @@ const RULES_1_2_3: Rules = Rules { comment_is_value: true, ..NEWEST };
 const RULES_1_1: Rules =
     Rules { keeps_byte_order_mark: true, closes_behind_backslash: true, ..RULES_1_2_3 };
 
-fn read_with(
-    bytes: &[u8],
-    environment: &Environment,
-    rules: Rules,
-    wanted: Option<&Wanted>,
-) -> Result<Contents, Refusal> {
+fn read_with(bytes: &[u8], environment: &Environment, rules: Rules) -> Result<Contents, Refusal> {
     let decoding = Decoding {
         drops_byte_order_mark: !rules.keeps_byte_order_mark,
         invalid: Invalid::Refused,
@@ -113,7 +99,6 @@ fn read_with(
     };
     let source = Source::decode(bytes, decoding)?;
     let mut collector = Collector::new(&source, environment);
-    collector.only(wanted);
     let text = source.text();
     let mut at = leading(text, is_python_space);
     while at < text.len() {
@@ -150,9 +135,6 @@ impl Statement<'_> {
     fn record(&self, collector: &mut Collector<'_>, rules: Rules) -> Result<(), Refusal> {
         let Some(name) = self.name else { return Ok(()) };
         let name = std::str::from_utf8(name).unwrap_or_default();
-        if collector.passes_over(name) {
-            return Ok(());
-        }
         match &self.value {
             Some(value) => {
                 let value = resolve(collector, value, rules);

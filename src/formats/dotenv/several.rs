@@ -7,14 +7,14 @@
 
 use super::{
     Dialect, collector::Above, compose, dotenv_expand, node, node_20, node_dotenv, parse,
-    parse_wanted, python_dotenv, symfony, vite,
+    python_dotenv, symfony, vite,
 };
 use crate::{
     domain::{
         place::{Place, Position},
         reading::{Problem, Yield},
     },
-    formats::{Contents, Environment, Refusal, Wanted},
+    formats::{Contents, Environment, Refusal},
 };
 
 const NOT_READ: &str = "phpdotenv reads the first of these files that exists, and no other, unless \
@@ -114,20 +114,9 @@ impl Dialect {
 
 /// What each of the files gives the reader, in the order in which they are listed. Of all
 /// occurrences of a variable one wins.
-pub fn parse_several(
-    dialect: Dialect,
-    files: &[&[u8]],
-    environment: &Environment,
-    wanted: &Wanted,
-) -> Vec<Read> {
+pub fn parse_several(dialect: Dialect, files: &[&[u8]], environment: &Environment) -> Vec<Read> {
     let refers = files.iter().any(|file| memchr::memchr(b'$', file).is_some());
-    let alone = |file: &&[u8]| {
-        if refers {
-            parse(dialect, file, environment)
-        } else {
-            parse_wanted(dialect, file, environment, wanted)
-        }
-    };
+    let alone = |file: &&[u8]| parse(dialect, file, environment);
     let mut read = match (files, sight(dialect)) {
         ([] | [_], _) | (_, Sight::Alone) => files.iter().map(alone).collect(),
         (_, Sight::First) => first_only(files.iter().map(alone).collect()),
@@ -254,8 +243,6 @@ fn decide(read: &mut [Read], first_wins: bool) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use rstest::rstest;
 
     use super::*;
@@ -267,8 +254,7 @@ mod tests {
 
     fn read(dialect: Dialect, files: &[&str], shell: &Environment) -> Vec<Contents> {
         let files: Vec<&[u8]> = files.iter().map(|file| file.as_bytes()).collect();
-        let wanted = Wanted::new(NAMES.iter().map(|name| (*name).to_owned()).collect());
-        parse_several(dialect, &files, shell, &wanted).into_iter().map(Result::unwrap).collect()
+        parse_several(dialect, &files, shell).into_iter().map(Result::unwrap).collect()
     }
 
     fn values(read: &[Contents]) -> String {
@@ -337,12 +323,7 @@ mod tests {
     #[test]
     fn a_file_that_is_refused_is_refused_among_others() {
         let files: [&[u8]; 2] = [b"X=${A}\n", b"no assignment\n"];
-        let read = parse_several(
-            Dialect::Compose,
-            &files,
-            &Environment::new(),
-            &Wanted::new(BTreeSet::new()),
-        );
+        let read = parse_several(Dialect::Compose, &files, &Environment::new());
         assert!(read[0].is_ok());
         assert_eq!(read[1].as_ref().unwrap_err().position.unwrap().line, 1);
     }
