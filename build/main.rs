@@ -1,6 +1,8 @@
 //! Packs the files of the catalogue: as text they would take as much room in the program as some
 //! libraries do, and most of each is like the others.
 
+#![expect(clippy::print_stdout, reason = "this is how a build talks to cargo")]
+
 mod pack;
 
 use std::{env, error::Error, fs, path::Path};
