@@ -38,7 +38,9 @@ impl Plan {
         let probe = match provider.probe_of(&self.key) {
             Ok(probe) => probe,
             Err(Unprobed { why }) => {
-                let mut result = ProbeResult::not_probed(ProbeReason::NoProbe);
+                let any = provider.probe().is_some();
+                let reason = if any { ProbeReason::UnprobedForm } else { ProbeReason::NoProbe };
+                let mut result = ProbeResult::not_probed(reason);
                 result.meaning = why.map(str::to_owned);
                 return Some(result);
             }
@@ -432,7 +434,9 @@ mod tests {
                 let name = format!("{}/{}", provider.id(), shape.entry.name);
                 if shape.entry.unprobed.is_some() || provider.probe().is_none() {
                     let result = plan.check(&catalogue).unwrap();
-                    assert_eq!(result.reason, Some(ProbeReason::NoProbe), "{name}");
+                    let any = provider.probe().is_some();
+                    let reason = if any { ProbeReason::UnprobedForm } else { ProbeReason::NoProbe };
+                    assert_eq!(result.reason, Some(reason), "{name}");
                     assert!(result.meaning.is_some(), "{name}");
                     continue;
                 }
