@@ -32,6 +32,7 @@ mod sk406;
 mod sk407;
 mod sk411;
 mod sk412;
+mod sk413;
 mod sk501;
 mod sk502;
 mod sk503;
@@ -158,6 +159,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk407 "SK407" "wrong regional host";
     sk411 "SK411" "the expected key itself is refused";
     sk412 "SK412" "the server received another key";
+    sk413 "SK413" "half of what is sent is missing";
     sk501 "SK501" "the layer could not be read";
     sk502 "SK502" "no permission to read the layer";
     sk503 "SK503" "the value cannot be known from here";

@@ -11,36 +11,11 @@ use crate::domain::{
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     let undecided = [Outcome::Unreachable, Outcome::Unknown, Outcome::UnknownRetry];
-    let mut findings = by_outcome(scene, "SK504", Severity::Warning, &undecided, |row| {
+    by_outcome(scene, "SK504", Severity::Warning, &undecided, |row| {
         let endpoint = row.probe.endpoint.as_deref().unwrap_or("the provider");
         let message =
             format!("The key in {} could not be judged by {endpoint}: {}.", name(row), why(row));
         (message, Fix::text(next_step(row)))
-    });
-    findings.extend(scene.rows().filter_map(incomplete));
-    findings
-}
-
-/// The key is half of what has to be sent, and the layer does not have the other half; or it is of a
-/// form that nobody can be asked about.
-fn incomplete((index, row): (usize, &Row)) -> Option<Finding> {
-    let why = match row.probe.reason? {
-        ProbeReason::NoCompanion => why(row),
-        ProbeReason::UnprobedForm => {
-            let meaning = row.probe.meaning.as_deref().unwrap_or_default();
-            format!("{}. {}", why(row), meaning.trim_end_matches('.'))
-        }
-        _ => return None,
-    };
-    let advice = row.probe.advice.as_deref();
-    let otherwise = "put the secret where its name stands, or name another variable for it";
-    Some(Finding {
-        code: "SK504",
-        severity: Severity::Note,
-        message: format!("The key in {} could not be judged: {why}.", name(row)),
-        rows: vec![index],
-        restart_helps: None,
-        fixes: vec![Fix::text(advice.unwrap_or(otherwise))],
     })
 }
 
