@@ -11,6 +11,7 @@ mod echo;
 #[cfg(test)]
 pub(crate) mod every_file;
 mod file;
+mod packed;
 mod provider;
 mod recognise;
 mod usual;
@@ -29,17 +30,8 @@ pub use self::{
 };
 use crate::strict_toml::{self, Mistakes, Source};
 
-macro_rules! embedded {
-    ($($id:literal),+ $(,)?) => {
-        [$((
-            concat!("assets/providers/", $id, ".toml"),
-            include_str!(concat!("../assets/providers/", $id, ".toml")),
-        )),+]
-    };
-}
-
-/// Name and text of the built-in files, in the order of the catalogue.
-const EMBEDDED: [(&str, &str); 47] = embedded![
+/// Ids of the built-in providers, in the order of the catalogue.
+const ORDER: [&str; 47] = [
     "openai",
     "openai-admin",
     "azure-openai",
@@ -93,8 +85,10 @@ const EMBEDDED: [(&str, &str); 47] = embedded![
 /// file is clean, and this way is three times as fast.
 static BUILT_IN: LazyLock<Catalogue> = LazyLock::new(|| {
     let mut catalogue = Catalogue::default();
-    for (_, text) in EMBEDDED {
-        if let Ok(file) = toml::from_str(text) {
+    let files = packed::files();
+    for id in ORDER {
+        let text = files.iter().find(|(name, _)| name == id).map(|(_, text)| text);
+        if let Some(file) = text.and_then(|text| toml::from_str(text).ok()) {
             catalogue.add(file);
         }
     }
@@ -172,27 +166,34 @@ mod tests {
 
     use super::*;
 
+    /// Path and text of every file of the folder, by name.
+    fn folder() -> Vec<(String, String)> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/providers");
+        let mut files: Vec<(String, String)> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| {
+                let entry = entry.unwrap();
+                let text = std::fs::read_to_string(entry.path()).unwrap();
+                (format!("assets/providers/{}", entry.file_name().display()), text)
+            })
+            .collect();
+        files.sort();
+        files
+    }
+
     #[test]
     fn every_built_in_file_is_clean() {
-        let files: Vec<_> =
-            EMBEDDED.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
-        let catalogue = Catalogue::with_files(&files).map_err(|mistakes| mistakes.to_string());
-        assert_eq!(catalogue.map(|catalogue| catalogue.ids().count()), Ok(EMBEDDED.len()));
-        for ((name, _), id) in EMBEDDED.iter().zip(Catalogue::embedded().ids()) {
-            assert_eq!(*name, format!("assets/providers/{id}.toml"));
-        }
+        let catalogue = Catalogue::with_files(&folder()).map_err(|mistakes| mistakes.to_string());
+        assert_eq!(catalogue.map(|catalogue| catalogue.ids().count()), Ok(ORDER.len()));
     }
 
     #[test]
     fn every_provider_of_the_folder_is_built_in() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/providers");
-        let mut found: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| format!("assets/providers/{}", entry.unwrap().file_name().display()))
-            .collect();
-        found.sort();
-        let mut built_in: Vec<&str> = EMBEDDED.iter().map(|(name, _)| *name).collect();
+        assert_eq!(Catalogue::embedded().ids().collect::<Vec<_>>(), ORDER);
+        let mut built_in: Vec<String> =
+            ORDER.iter().map(|id| format!("assets/providers/{id}.toml")).collect();
         built_in.sort_unstable();
+        let found: Vec<String> = folder().into_iter().map(|(name, _)| name).collect();
         assert_eq!(found, built_in);
     }
 
@@ -210,7 +211,7 @@ mod tests {
         let text = "id = \"openai\"\nname = \"Ours\"\nconfidence = \"low\"\n";
         let replaced = Catalogue::with_files(&[("x.toml".to_owned(), text.to_owned())]).unwrap();
         assert_eq!(replaced.provider("openai").unwrap().name(), "Ours");
-        assert_eq!(replaced.ids().count(), EMBEDDED.len());
+        assert_eq!(replaced.ids().count(), ORDER.len());
     }
 
     #[rstest]

@@ -268,6 +268,20 @@ fn what_is_not_asked_says_why(#[case] id: &str, #[case] line: String, #[case] ex
     let page = world.text(&["providers", "--plan"]);
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(page.contains("Nothing would be sent.") && page.contains(expected), "{page}");
+
+    let output = world.run(&["check", "--format", "json"]);
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let codes: Vec<&str> = report["diagnoses"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|finding| finding["code"].as_str())
+        .collect();
+    // Keys of a provider that is never asked are compared, like those of no provider.
+    let (verdict, finding) =
+        if id == "aws" { ("current", vec![]) } else { ("unproven", vec!["SK413"]) };
+    assert_eq!((report["rows"][0]["verdict"].as_str(), codes), (Some(verdict), finding));
+    assert_eq!(report["summary"]["requests"], 0);
 }
 
 /// A gateway that sends a key of its own upstream and passes the refusal on.

@@ -33,6 +33,7 @@ mod sk407;
 mod sk408;
 mod sk411;
 mod sk412;
+mod sk413;
 mod sk501;
 mod sk502;
 mod sk503;
@@ -160,6 +161,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk408 "SK408" "a model is not visible";
     sk411 "SK411" "the expected key itself is refused";
     sk412 "SK412" "the server received another key";
+    sk413 "SK413" "half of what is sent is missing";
     sk501 "SK501" "the layer could not be read";
     sk502 "SK502" "no permission to read the layer";
     sk503 "SK503" "the value cannot be known from here";

@@ -314,7 +314,7 @@ fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) 
         return decision(Verdict::Rejected, refusal(probe));
     }
     match probe.reason {
-        Some(reason @ (ProbeReason::Offline | ProbeReason::NoProvider)) => {
+        Some(reason @ (ProbeReason::Offline | ProbeReason::NoProvider | ProbeReason::NoProbe)) => {
             decision(Verdict::Current, reason.text().to_owned())
         }
         Some(reason) => {

@@ -161,8 +161,10 @@ pub enum ProbeReason {
     NoProvider,
     /// The provider's file has no probe, or the inventory gives no endpoint for it.
     NoEndpoint,
-    /// No request judges a key of this provider, or of this form, without side effects.
+    /// No request judges a key of this provider without side effects.
     NoProbe,
+    /// No request judges a value of this form: the name of a key, or a kind that is not asked about.
+    UnprobedForm,
     /// The request needs a second value, like an account's id, that the layer does not have.
     NoCompanion,
     /// The layer yields no value to ask about.
@@ -223,6 +225,7 @@ impl ProbeReason {
             Self::NoProvider => "not probed: the credential names no provider",
             Self::NoEndpoint => "not probed: the inventory names no endpoint",
             Self::NoProbe => "not probed: no request judges such a key without side effects",
+            Self::UnprobedForm => "not probed: a value of this form is not asked about",
             Self::NoCompanion => {
                 "not probed: the layer lacks a value that has to be sent with the key"
             }

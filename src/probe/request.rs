@@ -38,7 +38,9 @@ impl Plan {
         let probe = match provider.probe_of(&self.key) {
             Ok(probe) => probe,
             Err(Unprobed { why }) => {
-                let mut result = ProbeResult::not_probed(ProbeReason::NoProbe);
+                let any = provider.probe().is_some();
+                let reason = if any { ProbeReason::UnprobedForm } else { ProbeReason::NoProbe };
+                let mut result = ProbeResult::not_probed(reason);
                 result.meaning = why.map(str::to_owned);
                 return Some(result);
             }
@@ -491,7 +493,9 @@ mod tests {
                 let name = format!("{}/{}", provider.id(), shape.entry.name);
                 if shape.entry.unprobed.is_some() || provider.probe().is_none() {
                     let result = plan.check(&catalogue).unwrap();
-                    assert_eq!(result.reason, Some(ProbeReason::NoProbe), "{name}");
+                    let any = provider.probe().is_some();
+                    let reason = if any { ProbeReason::UnprobedForm } else { ProbeReason::NoProbe };
+                    assert_eq!(result.reason, Some(reason), "{name}");
                     assert!(result.meaning.is_some(), "{name}");
                     continue;
                 }
@@ -527,7 +531,7 @@ mod tests {
         let plan = plan(provider, found.endpoint().unwrap(), &key);
         let request = Request::keyed(&plan, found, &catalogue).unwrap();
         assert_eq!(request.headers[header].to_str().unwrap(), format!("{before}{key}"));
-        assert_eq!(request.headers.contains_key("x-api-key"), false);
+        assert!(!request.headers.contains_key("x-api-key"));
         assert_eq!(request.headers.contains_key("anthropic-beta"), provider == "anthropic");
     }
 
@@ -549,18 +553,15 @@ mod tests {
         plan.companions.extend(account.clone().map(|value| ("account_id".to_owned(), value)));
         let result = plan.check(&catalogue);
         assert_eq!(result.as_ref().and_then(|result| result.reason), expected);
-        match result {
-            Some(result) => {
-                assert!(result.advice.unwrap().contains("CLOUDFLARE_ACCOUNT_ID"));
-                assert_eq!(plan.preview(&catalogue), None);
-            }
-            None => {
-                let url =
-                    Request::keyed(&plan, catalogue.provider("cloudflare").unwrap(), &catalogue);
-                assert!(url.unwrap().url.contains(&account.unwrap()));
-                let preview = plan.preview(&catalogue).unwrap();
-                assert!(preview.url.ends_with("/accounts/{account_id}/tokens/verify"));
-            }
+        if let Some(result) = result {
+            assert!(result.advice.unwrap().contains("CLOUDFLARE_ACCOUNT_ID"));
+            assert_eq!(plan.preview(&catalogue), None);
+        } else {
+            let provider = catalogue.provider("cloudflare").unwrap();
+            let request = Request::keyed(&plan, provider, &catalogue).unwrap();
+            assert!(request.url.contains(&account.unwrap()));
+            let preview = plan.preview(&catalogue).unwrap();
+            assert!(preview.url.ends_with("/accounts/{account_id}/tokens/verify"));
         }
     }
 }

@@ -492,10 +492,14 @@ mod tests {
     #[test]
     fn models_are_compared_by_exact_id() {
         let catalogue = Catalogue::embedded();
-        let wanted = ["gpt-4o".to_owned(), "gpt-4".to_owned()];
-        let body = br#"{"object":"list","data":[{"id":"gpt-4o"},{"id":"gpt-4o-mini"}]}"#;
+        let wanted = ["gpt-4o", "gpt-4", "ft:gpt-4o:us::a1", "ft:gpt-4o:us::a"].map(str::to_owned);
+        let body = br#"{"object":"list","data":[{"id":"gpt-4o"},{"id":"gpt-4o-mini"},
+            {"id":"ft:gpt-4o:us::a1"}]}"#;
         let openai = catalogue.provider("openai").unwrap();
-        assert_eq!(openai.missing_models(body, &wanted), ["gpt-4"]);
+        assert_eq!(openai.missing_models(body, &wanted), ["gpt-4", "ft:gpt-4o:us::a"]);
+        let together = catalogue.provider("together").unwrap();
+        let body = br#"[{"id":"a"},{"id":"b"}]"#;
+        assert_eq!(together.missing_models(body, &["b".to_owned(), "c".to_owned()]), ["c"]);
         assert!(openai.missing_models(b"not json", &wanted).is_empty());
 
         let gemini = catalogue.provider("google-gemini").unwrap();
@@ -526,7 +530,7 @@ mod tests {
             status in 100_u16..600,
             content_type in proptest::option::of("application/json|text/html|[ -~]{0,20}"),
             body in bodies(),
-            pick in 0_usize..7,
+            pick in 0_usize..47,
         ) {
             let catalogue = Catalogue::embedded();
             let provider = catalogue.providers().nth(pick).unwrap();
@@ -559,7 +563,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_classified_without_panic(status: u16, body: Vec<u8>, pick in 0_usize..7) {
+        fn any_bytes_are_classified_without_panic(status: u16, body: Vec<u8>, pick in 0_usize..47) {
             let catalogue = Catalogue::embedded();
             let provider = catalogue.providers().nth(pick).unwrap();
             let answer = Answer { status, content_type: None, headers: &[], body: &body, key: None };

@@ -50,10 +50,10 @@ fn fits(parts: &[&str], key: &[u8]) -> bool {
 
 /// The first word, without the quotes around it and the sentence's mark behind it.
 fn token(text: &str) -> &str {
-    let quotes = ['"', '\'', '`', '‘', '’', '“', '”'];
+    let marks = ['"', '\'', '`', '‘', '’', '“', '”'];
     let text = text.trim_start();
-    let word = match text.strip_prefix(quotes) {
-        Some(quoted) => quoted.split(quotes).next().unwrap_or_default(),
+    let word = match text.strip_prefix(marks) {
+        Some(quoted) => quoted.split(marks).next().unwrap_or_default(),
         None => text.split(char::is_whitespace).next().unwrap_or_default(),
     };
     let word = word.trim_end_matches([',', ';', ':', ')', '!', '?']);
@@ -67,19 +67,12 @@ fn token(text: &str) -> &str {
 /// What is shown between runs of mask characters; a masked end gives an empty part there.
 fn parts(masked: &str) -> Vec<&str> {
     let mut parts = Vec::new();
-    let (mut start, mut at) = (0, 0);
-    while at < masked.len() {
-        let rest = &masked[at..];
-        let run = mask_run(rest);
-        if run > 0 {
-            parts.push(&masked[start..at]);
-            at += run;
-            start = at;
-        } else {
-            at += rest.chars().next().map_or(1, char::len_utf8);
-        }
+    let mut rest = masked;
+    while let Some((shown, run)) = next_run(rest) {
+        parts.push(shown);
+        rest = run;
     }
-    parts.push(&masked[start..]);
+    parts.push(rest);
     // Between two runs of different mask characters nothing is shown.
     let ends = parts.len() - 1;
     let mut index = 0;
@@ -88,6 +81,15 @@ fn parts(masked: &str) -> Vec<&str> {
         index == 1 || index > ends || !part.is_empty()
     });
     parts
+}
+
+/// What is shown before the first run of mask characters, and what stands behind it.
+fn next_run(text: &str) -> Option<(&str, &str)> {
+    text.char_indices().find_map(|(at, _)| {
+        let (shown, masked) = text.split_at_checked(at)?;
+        let behind = masked.get(mask_run(masked)..)?;
+        (behind.len() < masked.len()).then_some((shown, behind))
+    })
 }
 
 /// The length of the mask at the start of `text`, in bytes. A single dot is a character of a key.
@@ -156,7 +158,8 @@ mod tests {
             tail in 1_usize..5,
             mask in "[*]{1,40}|[.]{3}|…|[•]{4}",
         ) {
-            let text = format!("{}{mask}{}. More.", &key[..head], &key[key.len() - tail..]);
+            let (first, last) = (key.get(..head).unwrap(), key.get(key.len() - tail..).unwrap());
+            let text = format!("{first}{mask}{last}. More.");
             prop_assert_eq!(received(&text, key.as_bytes(), false), THIS);
         }
 

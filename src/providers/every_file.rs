@@ -192,7 +192,8 @@ fn companions_are_no_keys() {
 }
 
 /// What the conformance data knows of a provider, its file knows too.
-mod facts {
+#[cfg(test)]
+mod tests {
     use serde::Deserialize;
 
     use super::*;

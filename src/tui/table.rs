@@ -258,6 +258,7 @@ pub fn http(row: &Row) -> String {
             | ProbeReason::OtherEndpoint
             | ProbeReason::Untrusted
             | ProbeReason::NoCompanion
+            | ProbeReason::UnprobedForm
             | ProbeReason::StoppedAfterRefusals,
         ) => "unsent",
         Some(ProbeReason::Dns) => "dns",
