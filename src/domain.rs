@@ -18,6 +18,7 @@ pub mod outcome;
 pub mod place;
 pub mod query;
 pub mod reading;
+pub mod running;
 pub mod secret;
 pub mod snapshot;
 pub mod trap;

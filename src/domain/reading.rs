@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     layer::{Instance, LayerKind},
     place::{Place, Position},
+    running::ProcessFacts,
     trap::Trapped,
 };
 
@@ -61,6 +62,8 @@ pub enum Origin {
     CiReference(String),
     /// The environment a process was launched with.
     LaunchEnvironment,
+    /// The environment of a process as it is now.
+    LiveEnvironment,
     /// `Environment=` of a systemd unit.
     UnitEnvironment,
     /// A file named by `EnvironmentFile=` of a systemd unit.
@@ -121,6 +124,10 @@ pub enum OpaqueReason {
     Untrusted,
     /// The process was launched without it; it may load a file by itself.
     NotInLaunchEnvironment,
+    /// The variable is not in the process's environment now; the program may have its key elsewhere.
+    NotInLiveEnvironment,
+    /// A supervisor gives the process its variables after the start; the launch shows others.
+    GivenLater,
     /// The process has overwritten its environment block.
     Erased,
     /// The value is a reference that another tool resolves (`op://…`, a file variable).
@@ -141,6 +148,13 @@ impl OpaqueReason {
             Self::Untrusted => "not read: the inventory is not trusted",
             Self::NotInLaunchEnvironment => {
                 "not in the environment the process was launched with; it may load a file by itself"
+            }
+            Self::NotInLiveEnvironment => {
+                "not in its environment now; the program may hold its key in memory of its own"
+            }
+            Self::GivenLater => {
+                "PM2 gives a cluster's workers their variables after the start; the environment at \
+                 the start is that of its daemon"
             }
             Self::Erased => "the process has overwritten its environment block",
             Self::Reference => "a reference that another tool resolves",
@@ -312,21 +326,6 @@ impl Rank {
     }
 }
 
-/// What is known of the process behind a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProcessFacts {
-    /// Its id.
-    pub pid: u32,
-    /// The user it runs as (name, or number when there is no name).
-    pub user: String,
-    /// The program, inert.
-    pub program: String,
-    /// Id of the container it runs in, when it does.
-    pub container: Option<String>,
-    /// Pid of the oldest ancestor of the same program: the one whose environment was inherited.
-    pub oldest_ancestor: Option<u32>,
-}
-
 /// What supports a reading. Times are of the place that decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Evidence {
@@ -336,7 +335,7 @@ pub struct Evidence {
     /// File last replaced or changed in any way (ctime).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Timestamp>,
-    /// The process, or the oldest ancestor of the same program, started.
+    /// The process, or the oldest ancestor of the same service, started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// A platform says that the value was updated.

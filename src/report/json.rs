@@ -217,7 +217,7 @@ struct EvidenceReport {
     /// ctime of that file.
     #[serde(skip_serializing_if = "Option::is_none")]
     changed_at: Option<String>,
-    /// Start of the process, or of its oldest ancestor of the same program.
+    /// Start of the process, or of its oldest ancestor of the same service.
     #[serde(skip_serializing_if = "Option::is_none")]
     started_at: Option<String>,
     /// When a platform says that the value was updated.
@@ -242,7 +242,24 @@ struct ProcessReport {
     user: String,
     program: String,
     container: Option<String>,
+    /// Pid of the oldest ancestor of the same service.
     oldest_ancestor: Option<u32>,
+    /// When this process itself started.
+    started_at: Option<String>,
+    /// What starts it again and again, where it is known by the shape of its processes.
+    supervisor: Option<SupervisorReport>,
+    /// What a person has to do to learn more than this row says.
+    remedy: Option<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct SupervisorReport {
+    pid: u32,
+    /// gunicorn, uvicorn-workers, uvicorn-reload, flask-reload, django-reload, node-watch, nodemon
+    /// or pm2.
+    kind: &'static str,
+    /// Whether its own environment has the variable; null where that cannot be known.
+    holds: Option<bool>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -403,6 +420,7 @@ impl OccurrenceReport {
                 Origin::CiScope(_) => "ci_scope",
                 Origin::CiReference(_) => "ci_reference",
                 Origin::LaunchEnvironment => "launch_environment",
+                Origin::LiveEnvironment => "live_environment",
                 Origin::UnitEnvironment => "unit_environment",
                 Origin::UnitEnvironmentFile => "unit_environment_file",
             },
@@ -494,6 +512,13 @@ impl EvidenceReport {
                 program: process.program.clone(),
                 container: process.container.clone(),
                 oldest_ancestor: process.oldest_ancestor,
+                started_at: process.started_at.as_ref().map(text),
+                supervisor: process.supervisor.as_ref().map(|supervisor| SupervisorReport {
+                    pid: supervisor.pid,
+                    kind: supervisor.kind.name(),
+                    holds: supervisor.holds,
+                }),
+                remedy: process.remedy.clone(),
             }),
         }
     }

@@ -12,9 +12,10 @@ use crate::domain::{
     outcome::Outcome,
     place::{Place, Position},
     reading::{
-        Evidence, Occurrence, Origin, ProcessFacts, RequestContext, Unreadable, UnreadableKind,
+        Evidence, Occurrence, Origin, RequestContext, Unreadable, UnreadableKind,
         Yield,
     },
+    running::ProcessFacts,
     secret::SecretValue,
 };
 
@@ -130,8 +131,7 @@ impl World {
             pid: 4182,
             user: "www".into(),
             program: "gunicorn".into(),
-            container: None,
-            oldest_ancestor: None,
+            ..ProcessFacts::default()
         });
         self
     }

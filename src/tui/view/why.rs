@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    domain::snapshot::Row,
+    domain::{reading::Origin, snapshot::Row},
     tui::{
         action::{Action, Scope},
         model::Model,
@@ -158,7 +158,7 @@ fn facts(model: &Model, ranked: &mut Vec<Ranked>, row: &Row, room: usize) {
     let losing: Vec<String> = row
         .occurrences
         .iter()
-        .filter(|occurrence| !occurrence.wins)
+        .filter(|occurrence| !occurrence.wins && occurrence.origin != Origin::LaunchEnvironment)
         .map(|occurrence| occurrence.place.to_string())
         .collect();
     if !losing.is_empty() {
