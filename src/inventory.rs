@@ -303,7 +303,9 @@ impl LayerSpec {
             Self::Compose { files, folder, env_files, .. } => {
                 files.iter().chain(folder).chain(env_files).map(String::as_str).collect()
             }
-            Self::Process { matching, .. } => matching.pid_file.iter().map(String::as_str).collect(),
+            Self::Process { matching, .. } => {
+                matching.pid_file.iter().map(String::as_str).collect()
+            }
             Self::Shell => vec![],
         }
     }

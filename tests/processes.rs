@@ -94,7 +94,8 @@ fn a_process_is_found(#[case] matching: &str) {
     context.write(".env", format!("OPENAI_API_KEY={key}\n"));
     std::fs::create_dir(context.path("work")).unwrap();
     let name = format!("worker-{token}");
-    let worker = Worker::start_in(&context.path("work"), &name, &token, &[("OPENAI_API_KEY", &key)]);
+    let worker =
+        Worker::start_in(&context.path("work"), &name, &token, &[("OPENAI_API_KEY", &key)]);
     context.write("run/worker.pid", format!("{}\nmore\n", worker.pid()));
     let matching = matching.replace("PID", &worker.pid().to_string()).replace("TOKEN", &token);
     let expect = "expect.openai = { reference = \".env\" }\n".to_owned();
@@ -265,7 +266,9 @@ fn a_program_is_asked_what_it_holds_now(
         context.write(name, format!("OPENAI_API_KEY={key}\n"));
     }
     context.inventory(
-        &(dotenv("old") + &dotenv("new") + &dotenv("long")
+        &(dotenv("old")
+            + &dotenv("new")
+            + &dotenv("long")
             + &process(&format!("pid = {}", program.pid()))),
     );
     let report = check(&context);

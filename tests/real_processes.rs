@@ -4,6 +4,7 @@
 
 #[path = "support/context.rs"]
 mod context;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/contract.rs"]
 mod contract;
 #[path = "support/inventory.rs"]
@@ -21,7 +22,7 @@ use context::{Report, TestContext};
 use contract::validate;
 use inventory::{dotenv, layer};
 use memory::memory_can_be_read;
-use programs::{Collector, Program, Runtimes};
+use programs::{Collector, Pm2, Program, Runtimes, ask_another_at, free_port};
 
 /// A folder with an old and a new key, the applications, and the provider.
 struct Scene {
@@ -55,11 +56,15 @@ impl Scene {
 
     /// Starts a program; `exported` is in its environment from the start.
     fn start(&self, words: &[&str], how: &str, exported: Option<&str>) -> Program {
-        Program::start(words, &self.context.path(""), &[
-            ("HOW", Some(how)),
-            ("PROVIDER", Some(&self.provider.port().to_string())),
-            ("OPENAI_API_KEY", exported),
-        ])
+        Program::start(
+            words,
+            &self.context.path(""),
+            &[
+                ("HOW", Some(how)),
+                ("PROVIDER", Some(&self.provider.port().to_string())),
+                ("OPENAI_API_KEY", exported),
+            ],
+        )
     }
 
     /// The `.env` is what everything should have; `old.env` tells the old key's fingerprint.
@@ -160,7 +165,10 @@ fn workers_of_gunicorn(
     let row = report.row("app");
     assert_eq!(row["instance"]["pid"], first, "the worker is the row, not its master");
     let supervisor = &row["evidence"]["process"]["supervisor"];
-    assert_eq!((&supervisor["pid"], &supervisor["kind"]), (&service.pid().into(), &"gunicorn".into()));
+    assert_eq!(
+        (&supervisor["pid"], &supervisor["kind"]),
+        (&service.pid().into(), &"gunicorn".into())
+    );
     let told = scene.compare(&report);
     assert!(told == 1 || !memory_can_be_read());
     let text = report.0["diagnoses"].to_string();
@@ -240,5 +248,57 @@ fn workers_of_uvicorn(#[case] service: &str, #[case] how: &str, #[case] exported
         assert_eq!(rows, 2, "a row for each worker: {:#}", report.0["rows"]);
         let told = scene.compare(&report);
         assert!(told >= 1 || !memory_can_be_read());
+    }
+}
+
+/// PM2 restarts with the copy of the environment that it has kept, unless it is told otherwise.
+#[rstest]
+#[case::fork(&[], "none")]
+#[case::cluster(&["-i", "1"], "none")]
+#[case::cluster_dotenv(&["-i", "1"], "dotenv")]
+fn what_pm2_starts(#[case] options: &[&str], #[case] how: &str) {
+    let Some(words) = Runtimes::find().pm2() else { return };
+    let Some(dotenv) = Runtimes::find().script("node", "dotenv") else { return };
+    let dotenv = dotenv.last().expect("the folder of dotenv");
+    let scene = Scene::new();
+    let folder = scene.context.path("");
+    let pm2 = Pm2::new(words, &folder);
+    let (port, provider) = (free_port(), scene.provider.port().to_string());
+    let port_text = port.to_string();
+    let variables = |key| {
+        let mut variables = vec![("HOW", how), ("PROVIDER", &*provider), ("PORT", &*port_text)];
+        variables.extend((how == "none").then_some(("OPENAI_API_KEY", key)));
+        variables
+    };
+    let start = [&["start", "app.js", "--name", "api"][..], options, &["--", dotenv, "serve"]];
+    pm2.run(&start.concat(), &variables(&scene.old));
+    let first = ask_another_at(port, 0);
+    scene.rotate();
+    let matching = format!("command = \"{}app\\\\.js\"", folder.display());
+    let report = scene.check(&matching);
+    let told = scene.compare(&report);
+    assert!(told == 1 || !memory_can_be_read(), "{:#}", report.0["rows"]);
+    assert_eq!(report.row("app")["instance"]["pid"], first);
+    let text = report.0["diagnoses"].to_string();
+    assert!(!memory_can_be_read() || text.contains("SK203"), "{text}");
+
+    pm2.run(&["restart", "api"], &variables(&scene.new));
+    let second = ask_another_at(port, first);
+    scene.compare(&scene.check(&matching));
+    let kept = scene.provider.last_of(second).as_ref() == Some(&scene.old);
+    assert_eq!(kept, how == "none", "PM2 keeps its copy");
+
+    pm2.run(&["restart", "api", "--update-env"], &variables(&scene.new));
+    let third = ask_another_at(port, second);
+    assert_eq!(scene.provider.last_of(third).as_ref(), Some(&scene.new));
+    let told = scene.compare(&scene.check(&matching));
+    assert!(told == 1 || !memory_can_be_read());
+    // The daemon listens for the workers of its cluster, and is no row.
+    let report = scene.check(&format!("port = {port}"));
+    let row = report.row("app");
+    if options.is_empty() {
+        assert_eq!(row["instance"]["pid"], third);
+    } else {
+        assert!(row["reason"].as_str().unwrap_or_default().contains("PM2's daemon"), "{row:#}");
     }
 }

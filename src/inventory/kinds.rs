@@ -529,16 +529,11 @@ fn unit_name(unit: &str) -> String {
 impl Rules for Process {
     fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
         let Match { pid, pid_file, name, command, port, folder, user, unit } = &self.matching;
-        let texts = [
-            ("pid_file", pid_file),
-            ("name", name),
-            ("command", command),
-            ("folder", folder),
-            ("unit", unit),
-            ("user", user),
-        ];
-        let says_something = texts.iter().any(|(field, text)| *field != "user" && text.is_some());
-        if pid.is_none() && port.is_none() && !says_something {
+        let texts = [("name", name), ("command", command), ("unit", unit), ("user", user)];
+        let paths = [("pid_file", pid_file), ("folder", folder)];
+        let told =
+            texts.iter().chain(&paths).any(|(field, text)| *field != "user" && text.is_some());
+        if pid.is_none() && port.is_none() && !told {
             layer.nothing(
                 &["match"],
                 "`match` says nothing of the process",
@@ -550,6 +545,11 @@ impl Rules for Process {
         }
         if *port == Some(0) {
             layer.value(&["match", "port"], "nothing listens on port 0", "give its port");
+        }
+        for (field, path) in paths {
+            if let Some(path) = path {
+                layer.path(&["match", field], path);
+            }
         }
         for (field, text) in texts {
             if text.as_ref().is_some_and(|text| text.trim().is_empty()) {

@@ -123,7 +123,9 @@ impl Reader<'_> {
         let look = match (live, launch) {
             (Live::Environment(now), launch) => self.live(process, now, launch),
             (Live::Gone, _) => return None,
-            (live, launch) => self.launched(process, supervisor.map(|found| found.1), &live, launch),
+            (live, launch) => {
+                self.launched(process, supervisor.map(|found| found.1), &live, launch)
+            }
         };
         // What was read of a number that another process has by now is of neither.
         if !table.still_runs(process) {
@@ -227,8 +229,8 @@ impl Reader<'_> {
         };
         match launch {
             Launch::Known(then) => {
-                let given_later = supervisor == Some(SupervisorKind::Pm2)
-                    && first(&then, NODE_CLUSTER).is_some();
+                let given_later =
+                    supervisor == Some(SupervisorKind::Pm2) && first(&then, NODE_CLUSTER).is_some();
                 if given_later {
                     let mut look = launched(vec![], OpaqueReason::GivenLater, Some(remedy));
                     if let Ok(contents) = &mut look.contents {

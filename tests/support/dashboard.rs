@@ -16,8 +16,8 @@ use stalekey::{
         outcome::{Outcome, ProbeReason, ProbeResult},
         place::{Place, Position},
         reading::{
-            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank,
-            RequestContext, State, Unreadable, UnreadableKind, Yield,
+            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank, RequestContext, State,
+            Unreadable, UnreadableKind, Yield,
         },
         running::ProcessFacts,
         secret::SecretValue,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    env,
     io::{BufRead as _, BufReader, Read, Write as _},
     net::{TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
@@ -81,7 +81,7 @@ function send(done) {
 }
 if (process.argv.includes("serve")) {
   const server = http.createServer((_, reply) => send((pid) => reply.setHeader("connection", "close").end(pid)));
-  server.listen(0, "127.0.0.1", () => console.log("at http://127.0.0.1:" + server.address().port));
+  server.listen(Number(process.env.PORT || 0), "127.0.0.1", () => console.log("at http://127.0.0.1:" + server.address().port));
 } else {
   console.log("ready");
   require("readline").createInterface({ input: process.stdin }).on("line", () => send((pid) => console.log(pid)));
@@ -127,8 +127,7 @@ impl Runtimes {
     pub(crate) fn script(&self, program: &str, how: &str) -> Option<Vec<String>> {
         if program == "python" {
             let plain = matches!(how, "none" | "assigned");
-            let python =
-                if plain { Self::plain("python3") } else { self.python_with_libraries() }?;
+            let python = if plain { Self::plain("python3") } else { self.python_with_libraries() }?;
             return Some(vec![python, "web.py".to_owned()]);
         }
         let mut words = vec![Self::plain("node")?];
@@ -138,6 +137,11 @@ impl Runtimes {
             words.push(self.within("node_modules/dotenv")?);
         }
         Some(words)
+    }
+
+    /// The words that start PM2's own command.
+    pub(crate) fn pm2(&self) -> Option<Vec<String>> {
+        Some(vec![Self::plain("node")?, self.within("node_modules/pm2/bin/pm2")?])
     }
 
     /// The words that start a service.
@@ -158,8 +162,17 @@ impl Runtimes {
         let python = &*python;
         Some(match name {
             "flask" => words(&[
-                python, "-m", "flask", "-e", ".env", "--app", "flask_app", "run", "--debug",
-                "--port", "0",
+                python,
+                "-m",
+                "flask",
+                "-e",
+                ".env",
+                "--app",
+                "flask_app",
+                "run",
+                "--debug",
+                "--port",
+                "0",
             ]),
             name => {
                 let mut all = vec![python, "-m", "uvicorn", "web:asgi", "--port", "0"];
@@ -348,4 +361,50 @@ fn take(mut stream: TcpStream, sent: &Mutex<BTreeMap<u64, String>>) -> std::io::
     }
     sent.lock().expect("no test panicked").insert(pid, key);
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+}
+
+/// PM2 with a home and a daemon of its own, which ends with the test.
+pub(crate) struct Pm2<'a> {
+    words: Vec<String>,
+    folder: &'a Path,
+}
+
+impl<'a> Pm2<'a> {
+    pub(crate) fn new(words: Vec<String>, folder: &'a Path) -> Self {
+        Self { words, folder }
+    }
+
+    /// Runs one of its commands to its end.
+    pub(crate) fn run(&self, words: &[&str], variables: &[(&str, &str)]) {
+        let output = Command::new(&self.words[0])
+            .args(&self.words[1..])
+            .args(words)
+            .current_dir(self.folder)
+            .env_clear()
+            .envs(env::var_os("PATH").map(|path| ("PATH", path)))
+            .env("HOME", self.folder)
+            .env("PM2_HOME", self.folder.join("pm2"))
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .output()
+            .expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+    }
+}
+
+impl Drop for Pm2<'_> {
+    fn drop(&mut self) {
+        self.run(&["kill"], &[]);
+    }
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("an address").port()
+}
+
+/// Lets the service at a port send its key, when it is another process than this one.
+pub(crate) fn ask_another_at(port: u16, than: u64) -> u64 {
+    until("another process", || asked(port).filter(|pid| *pid != than))
 }

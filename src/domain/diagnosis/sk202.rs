@@ -70,7 +70,7 @@ fn fixes(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> Vec<Fix> {
 /// With a large letter at its beginning.
 pub(super) fn capitalised(text: &str) -> String {
     let mut characters = text.chars();
-    characters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(characters).collect()
-    })
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

@@ -186,7 +186,9 @@ fn first_mapping(line: &[u8]) -> Option<Library> {
 /// `libc.so.6`, `libc-2.31.so`, `libc.musl-x86_64.so.1`, `ld-musl-x86_64.so.1`.
 fn is_c_library(path: &Path) -> bool {
     let name = path.file_name().map(std::ffi::OsStr::as_bytes).unwrap_or_default();
-    [&b"libc.so"[..], b"libc-", b"libc.musl", b"ld-musl"].iter().any(|start| name.starts_with(start))
+    [&b"libc.so"[..], b"libc-", b"libc.musl", b"ld-musl"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 /// A regular file, without a hang (SECURITY R1).

@@ -53,14 +53,18 @@ pub(super) fn select(
     if matching.descendants {
         chosen = table.with_descendants(chosen);
     }
-    let chosen = without_supervisors(chosen, table);
-    let of_user = |pid: &u32| table.get(*pid).is_some_and(|process| selector.is_users(process, table));
+    let chosen = without_supervisors(chosen, table)?;
+    let of_user =
+        |pid: &u32| table.get(*pid).is_some_and(|process| selector.is_users(process, table));
     Ok(chosen.into_iter().filter(of_user).collect())
 }
 
 /// A supervisor is evidence on the rows of what it starts. A shell that waits for a program it was
 /// told to run, and a daemon beside an application, are no rows either.
-fn without_supervisors(mut chosen: BTreeSet<u32>, table: &ProcessTable) -> BTreeSet<u32> {
+fn without_supervisors(
+    mut chosen: BTreeSet<u32>,
+    table: &ProcessTable,
+) -> Result<BTreeSet<u32>, Absence> {
     let mut workers: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
     for process in table.all() {
         if let Some((supervisor, kind)) = table.supervisor(process)
@@ -89,7 +93,18 @@ fn without_supervisors(mut chosen: BTreeSet<u32>, table: &ProcessTable) -> BTree
     };
     let applications: BTreeSet<u32> =
         rows.iter().copied().filter(|pid| !is_for_others(pid)).collect();
-    if applications.is_empty() { rows } else { applications }
+    let daemon = rows.first().and_then(|pid| table.get(*pid)).filter(|_| applications.is_empty());
+    match daemon {
+        Some(daemon) => {
+            let name = if daemon.is_pm2_daemon() { "PM2's daemon" } else { &*daemon.program };
+            let detail = format!(
+                "nothing fits but {name}, which only runs others; select those by `command` or \
+                 `folder`"
+            );
+            Err(Absence::Unreadable(Unreadable::new(UnreadableKind::WrongFormat, detail)))
+        }
+        None => Ok(applications),
+    }
 }
 
 /// The inventory's `match`, ready to be asked of every process.

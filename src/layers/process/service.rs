@@ -31,7 +31,8 @@ impl Process {
         let program = self.program.trim_start_matches('-');
         let rest = program.strip_prefix(name);
         rest.is_some_and(|rest| {
-            rest.is_empty() || rest == "-fpm" || rest.starts_with(|c: char| c.is_ascii_digit())
+            let version = rest.strip_prefix("-fpm").unwrap_or(rest);
+            version.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
         })
     }
 
@@ -50,7 +51,9 @@ impl Process {
     }
 
     fn has(&self, word: &str) -> bool {
-        self.words().any(|other| other == word || other.split_once('=').is_some_and(|(name, _)| name == word))
+        self.words().any(|other| {
+            other == word || other.split_once('=').is_some_and(|(name, _)| name == word)
+        })
     }
 
     /// Whether it runs this program, itself or through an interpreter.
@@ -62,9 +65,9 @@ impl Process {
     }
 
     fn is_python(&self) -> bool {
-        self.words().next().is_some_and(|word| {
-            word.rsplit('/').next().unwrap_or(word).starts_with("python")
-        })
+        self.words()
+            .next()
+            .is_some_and(|word| word.rsplit('/').next().unwrap_or(word).starts_with("python"))
     }
 
     /// What Python's `multiprocessing` starts; not the one that only counts what they share.
@@ -108,4 +111,55 @@ pub(super) fn supervises(parent: &Process, child: &Process) -> Option<Supervisor
         return Some(SupervisorKind::Nodemon);
     }
     parent.is_pm2_daemon().then_some(SupervisorKind::Pm2)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    const SPAWNED: &str = "python3 -c from multiprocessing.spawn import spawn_main; spawn_main()";
+    const TRACKER: &str = "python3 -c from multiprocessing.resource_tracker import main;main(5)";
+
+    #[rstest]
+    #[case::gunicorn("python3 /v/bin/gunicorn a:a", "python3 /v/bin/gunicorn a:a", "gunicorn")]
+    #[case::gunicorn_titles("gunicorn: master [a]", "gunicorn: worker [a]", "gunicorn")]
+    #[case::gunicorn_module("python3 -m gunicorn a", "gunicorn: worker [a]", "gunicorn")]
+    #[case::uvicorn_workers("python3 /v/bin/uvicorn a:a --workers 2", SPAWNED, "uvicorn-workers")]
+    #[case::uvicorn_reload("python3 -m uvicorn a:a --reload", SPAWNED, "uvicorn-reload")]
+    #[case::fastapi("python3 /v/bin/fastapi dev main.py", SPAWNED, "uvicorn-reload")]
+    #[case::tracker("python3 /v/bin/uvicorn a:a --workers 2", TRACKER, "")]
+    #[case::flask("python3 -m flask run --debug", "python3 -m flask run --debug", "flask-reload")]
+    #[case::django("python3 manage.py runserver", "python3 manage.py runserver", "django-reload")]
+    #[case::node("node --watch-path=./src a.js", "/usr/bin/node a.js", "node-watch")]
+    #[case::nodemon("node /m/.bin/nodemon a.js", "/usr/bin/node a.js", "nodemon")]
+    #[case::nodemon_file("node /m/nodemon/bin/nodemon.js a.js", "/usr/bin/node a.js", "nodemon")]
+    #[case::pm2("PM2 v7.0.4: God Daemon (/root/.pm2)", "node /srv/a.js", "pm2")]
+    #[case::plain_node("node server.js", "node child.js", "")]
+    #[case::plain_python("python3 runner.py", "python3 -m gunicorn a:a", "")]
+    #[case::a_shell_between("nodemon a.js", "sh -c node a.js", "")]
+    #[case::a_shell_above("sh -c node --watch a.js", "node --watch a.js", "")]
+    #[case::a_word_of_the_application("python3 a.py b c d e gunicorn", "gunicorn: worker [a]", "")]
+    fn supervisors_are_known_by_shape(
+        #[case] parent: &str,
+        #[case] child: &str,
+        #[case] expected: &str,
+    ) {
+        let kind = supervises(&Process::with_words(parent), &Process::with_words(child));
+        assert_eq!(kind.map_or("", SupervisorKind::name), expected);
+    }
+
+    #[rstest]
+    #[case("bash", true)]
+    #[case("-zsh -l", true)]
+    #[case("php-fpm8.2", true)]
+    #[case("php8.2 a.php", true)]
+    #[case("/usr/bin/java -jar a.jar", true)]
+    #[case("python3 a.py", false)]
+    #[case("shellinabox", false)]
+    #[case("javac A.java", false)]
+    fn some_programs_keep_variables_elsewhere(#[case] words: &str, #[case] expected: bool) {
+        assert_eq!(Process::with_words(words).keeps_own_table(), expected);
+    }
 }

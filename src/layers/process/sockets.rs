@@ -13,11 +13,7 @@ pub(super) struct Listeners {
 
 /// Asks the sockets of this network first: most ports are nobody's, and then no process is looked
 /// into.
-pub(super) fn listeners(
-    root: &Path,
-    processes: impl Iterator<Item = u32>,
-    port: u16,
-) -> Listeners {
+pub(super) fn listeners(root: &Path, processes: impl Iterator<Item = u32>, port: u16) -> Listeners {
     let mut sockets = Vec::new();
     for name in ["net/tcp", "net/tcp6"] {
         let text = fs::read_to_string(root.join(name)).unwrap_or_default();

@@ -60,6 +60,25 @@ impl Process {
     }
 }
 
+#[cfg(test)]
+impl Process {
+    /// A process that was started with these words.
+    pub(super) fn with_words(words: &str) -> Self {
+        let program = words.split(' ').next().unwrap_or_default();
+        Self {
+            pid: 2,
+            parent: 1,
+            name: String::new(),
+            command_line: Zeroizing::new(words.to_owned()),
+            program: program.rsplit('/').next().unwrap_or_default().to_owned(),
+            user_id: 0,
+            started_at: None,
+            start_ticks: 0,
+            image: None,
+        }
+    }
+}
+
 /// What the launch environment of a process shows.
 pub enum LaunchEnvironment {
     /// The block, as it was at start; `NAME=value` separated by NUL.
@@ -158,7 +177,8 @@ impl ProcessTable {
     /// through a shell.
     pub(super) fn supervisor(&self, process: &Process) -> Option<(&Process, SupervisorKind)> {
         let parent = self.get(process.parent)?;
-        let supervisor = if parent.is_shell_for_another() { self.get(parent.parent)? } else { parent };
+        let supervisor =
+            if parent.is_shell_for_another() { self.get(parent.parent)? } else { parent };
         supervises(supervisor, process).map(|kind| (supervisor, kind))
     }
 
