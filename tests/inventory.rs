@@ -150,6 +150,11 @@ fn effects_are_what_reaches_out() {
             Effect::ReadOutside { path: "~/.zshrc".into() },
             Effect::Unit { name: "mailer.service".to_owned() },
             Effect::Processes { what: "command /gunicorn .*api/, user www-data".to_owned() },
+            Effect::Processes {
+                what: "pid file run/importer.pid, port 8000, folder importer, unit \
+                       importer.service"
+                    .to_owned()
+            },
         ]
     );
     assert!(effects.iter().all(trust::granted), "trust is not built yet");

@@ -297,6 +297,25 @@ fn a_program_is_asked_what_it_holds_now(
     }
 }
 
+/// The files of a container are not those of this system.
+#[test]
+fn a_program_in_a_container_is_asked_through_its_own_root() {
+    let context = TestContext::new();
+    let (old, new) = (context.key("old"), context.key("new"));
+    let folder = context.path("container");
+    let Some(mut program) = Changing::start_in_a_container(&folder, &[("OPENAI_API_KEY", &old)])
+    else {
+        return;
+    };
+    program.tell(&format!("put OPENAI_API_KEY={new}"));
+    context.write("new", format!("OPENAI_API_KEY={new}\n"));
+    context.inventory(&(dotenv("new") + &process(&format!("pid = {}", program.pid()))));
+    let report = check(&context);
+    let row = report.row("worker");
+    assert_eq!(row["rank"], "live", "{row:#}");
+    assert_eq!(row["key"]["fingerprint"], report.row("new")["key"]["fingerprint"]);
+}
+
 #[test]
 fn a_program_without_symbols_shows_its_launch_alone() {
     let context = TestContext::new();

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Write as _},
     os::unix::process::CommandExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
 };
 
@@ -88,9 +88,35 @@ impl Changing {
             println!("skipped: nothing compiles C here, {linked:?}");
             return None;
         };
-        let mut child = Command::new(program)
-            .arg0(name)
+        let mut command = Command::new(program);
+        command.arg0(name);
+        Some(Self::run(command, variables))
+    }
+
+    /// Starts it with a root folder and mounts of its own, as in a container, where this user may
+    /// do that.
+    #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+    pub(crate) fn start_in_a_container(folder: &Path, variables: &[(&str, &str)]) -> Option<Self> {
+        const PIVOT: &str = "mount --bind \"$1\" \"$1\" && cd \"$1\" && pivot_root . old";
+        let ready = compiled(Linked::Dynamically).filter(|program| furnish(folder, program));
+        let script = format!("{PIVOT} && exec /changing");
+        let pivot = |script: &str| {
+            let mut command = Command::new("unshare");
+            command.args(["-m", "sh", "-c", script, "sh"]).arg(folder);
+            command
+        };
+        let works = |mut command: Command| command.output().is_ok_and(|it| it.status.success());
+        if ready.is_none() || !works(pivot(PIVOT)) {
+            println!("skipped: this user can make no container of its own");
+            return None;
+        }
+        Some(Self::run(pivot(&script), variables))
+    }
+
+    fn run(mut command: Command, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)))
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -100,7 +126,7 @@ impl Changing {
         let output = BufReader::new(child.stdout.take().expect("a pipe"));
         let mut started = Self { child, input, output };
         started.hear("ready");
-        Some(started)
+        started
     }
 
     /// Tells it what to do, and waits until it has.
@@ -125,6 +151,22 @@ impl Drop for Changing {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Puts a program and the libraries that it names into a folder, as they stand in this system.
+fn furnish(folder: &Path, program: &Path) -> bool {
+    let Ok(names) = Command::new("ldd").arg(program).output() else { return false };
+    let names = String::from_utf8_lossy(&names.stdout).into_owned();
+    let libraries = names.split_ascii_whitespace().filter(|word| word.starts_with('/'));
+    let copy = |from: &Path, to: &Path| {
+        fs::create_dir_all(to.parent().expect("a folder above")).expect("folders");
+        fs::copy(from, to).is_ok()
+    };
+    fs::create_dir_all(folder.join("old")).expect("a folder");
+    copy(program, &folder.join("changing"))
+        && libraries
+            .map(Path::new)
+            .all(|path| copy(path, &folder.join(path.strip_prefix("/").expect("a whole path"))))
 }
 
 fn compiled(linked: Linked) -> Option<PathBuf> {
