@@ -85,8 +85,10 @@ fn absent(absence: Absence) -> Found {
     Found { rank: Rank::Launch, ..Found::configured(Err(absence)) }
 }
 
-/// Variables and values, in the order of the environment.
-type Variables = Vec<(String, SecretValue)>;
+/// A name and its value.
+type Variable = (String, SecretValue);
+/// In the order of the environment.
+type Variables = Vec<Variable>;
 
 /// What a process was launched with.
 enum Launch {
@@ -121,7 +123,7 @@ impl Reader<'_> {
         let live = table.live_environment(process.pid, &self.wanted, self.symbols);
         let supervisor = table.supervisor(process);
         let look = match (live, launch) {
-            (Live::Environment(now), launch) => self.live(process, now, launch),
+            (Live::Environment(now), launch) => self.live(process, &now, launch),
             (Live::Gone, _) => return None,
             (live, launch) => {
                 self.launched(process, supervisor.map(|found| found.1), &live, launch)
@@ -184,13 +186,13 @@ impl Reader<'_> {
     }
 
     /// What it holds now, and beside it what it was launched with where that was something else.
-    fn live(&self, process: &Process, now: Variables, launch: Launch) -> Look {
+    fn live(&self, process: &Process, now: &[Variable], launch: Launch) -> Look {
         let (then, erased) = match launch {
             Launch::Known(then) => (then, false),
             _ => (Vec::new(), true),
         };
-        let differs = |(name, value): &(String, SecretValue)| {
-            self.wanted.contains(name.as_str()) && first(&now, name) != Some(value)
+        let differs = |(name, value): &Variable| {
+            self.wanted.contains(name.as_str()) && first(now, name) != Some(value)
         };
         let changed = now.iter().any(|(name, value)| first(&then, name) != Some(value))
             || then.iter().any(differs);
@@ -199,11 +201,11 @@ impl Reader<'_> {
                 "`{}` keeps variables in a table of its own; a restart makes it sure",
                 process.program
             );
-            return launched(then, OpaqueReason::NotInLaunchEnvironment, Some(remedy));
+            return launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy));
         }
         let mut contents = Contents::default();
-        occurrences(&mut contents, &now, Origin::LiveEnvironment, true);
-        occurrences(&mut contents, &then, Origin::LaunchEnvironment, false);
+        occurrences(&mut contents, now, &Origin::LiveEnvironment, true);
+        occurrences(&mut contents, &then, &Origin::LaunchEnvironment, false);
         Look {
             contents: Ok(contents),
             undefined: OpaqueReason::NotInLiveEnvironment,
@@ -232,15 +234,15 @@ impl Reader<'_> {
                 let given_later =
                     supervisor == Some(SupervisorKind::Pm2) && first(&then, NODE_CLUSTER).is_some();
                 if given_later {
-                    let mut look = launched(vec![], OpaqueReason::GivenLater, Some(remedy));
+                    let mut look = launched(&[], OpaqueReason::GivenLater, Some(remedy));
                     if let Ok(contents) = &mut look.contents {
-                        occurrences(contents, &then, Origin::LaunchEnvironment, false);
+                        occurrences(contents, &then, &Origin::LaunchEnvironment, false);
                     }
                     return look;
                 }
-                launched(then, OpaqueReason::NotInLaunchEnvironment, Some(remedy))
+                launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy))
             }
-            Launch::Erased => launched(vec![], OpaqueReason::Erased, Some(remedy)),
+            Launch::Erased => launched(&[], OpaqueReason::Erased, Some(remedy)),
             Launch::NoPermission => {
                 let user = self.table.user(process.user_id);
                 let remedy = self.rights.to_see_launch(process.user_id, &user);
@@ -276,9 +278,9 @@ impl Reader<'_> {
 
 const NOWHERE: Place = Place { path: None, position: None };
 
-fn launched(then: Variables, undefined: OpaqueReason, remedy: Option<String>) -> Look {
+fn launched(then: &[Variable], undefined: OpaqueReason, remedy: Option<String>) -> Look {
     let mut contents = Contents::default();
-    occurrences(&mut contents, &then, Origin::LaunchEnvironment, true);
+    occurrences(&mut contents, then, &Origin::LaunchEnvironment, true);
     Look { contents: Ok(contents), undefined, rank: Rank::Launch, remedy }
 }
 
@@ -292,11 +294,11 @@ fn unreadable(kind: UnreadableKind, detail: String, remedy: Option<String>) -> L
 }
 
 /// `getenv` returns the first of several equal names.
-fn first<'a>(variables: &'a Variables, name: &str) -> Option<&'a SecretValue> {
+fn first<'a>(variables: &'a [Variable], name: &str) -> Option<&'a SecretValue> {
     variables.iter().find(|(other, _)| other == name).map(|(_, value)| value)
 }
 
-fn occurrences(contents: &mut Contents, variables: &Variables, origin: Origin, may_win: bool) {
+fn occurrences(contents: &mut Contents, variables: &[Variable], origin: &Origin, may_win: bool) {
     for (variable, value) in variables {
         let wins = may_win && contents.winner(variable).is_none();
         contents.occurrences.push(Occurrence {

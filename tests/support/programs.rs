@@ -231,7 +231,7 @@ impl Program {
             match self.lines.recv_timeout(Duration::from_secs(90)) {
                 Ok(line) if wanted(&line) => return line,
                 Ok(line) => seen.push(line),
-                Err(_) => panic!("it said nothing of the kind: {seen:#?}"),
+                Err(error) => panic!("it said nothing of the kind ({error}): {seen:#?}"),
             }
         }
     }
@@ -355,7 +355,7 @@ fn take(mut stream: TcpStream, sent: &Mutex<BTreeMap<u64, String>>) -> std::io::
         let Some((name, value)) = line.split_once(": ") else { continue };
         match name.to_ascii_lowercase().as_str() {
             "x-pid" => pid = value.parse().unwrap_or_default(),
-            "authorization" => key = value.trim_start_matches("Bearer ").to_owned(),
+            "authorization" => value.trim_start_matches("Bearer ").clone_into(&mut key),
             _ => {}
         }
     }

@@ -45,7 +45,10 @@ pub(super) enum Live {
 /// Where files keep `environ`. A file that is the same by device, inode and time of change is not
 /// looked into again.
 #[derive(Debug, Default)]
-pub(in crate::layers) struct Symbols(Mutex<HashMap<(u64, u64, i64, i64, Role), Option<u64>>>);
+pub(in crate::layers) struct Symbols(Mutex<HashMap<Identity, Option<u64>>>);
+
+/// Device, inode, time of change in seconds and the rest of it, and what the file is for.
+type Identity = (u64, u64, i64, i64, Role);
 
 impl Symbols {
     fn environ(&self, file: &File, role: Role) -> io::Result<Option<u64>> {
