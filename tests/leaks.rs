@@ -25,6 +25,7 @@ mod gate;
 mod hostile;
 #[path = "leaks/layers.rs"]
 mod layers;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "leaks/online.rs"]

@@ -26,7 +26,7 @@ use changing::{Changing, Linked};
 use context::{Report, TestContext};
 use contract::{validate, verdicts};
 use inventory::{dotenv, layer};
-use memory::memory_can_be_read;
+use memory::{memory_can_be_read, without_memory};
 
 /// A process of the sample's kind: it waits for the end of its input. It ends with the test.
 struct Worker(Child);
@@ -133,6 +133,7 @@ fn every_process_that_fits_is_a_row() {
     let fewer: Vec<_> = report.rows().iter().filter(|row| row["instance"].is_null()).collect();
     assert_eq!(fewer.len(), 1, "fewer than `min` run");
     assert_eq!((&fewer[0]["state"], &fewer[0]["verdict"]), (&"missing".into(), &"unproven".into()));
+    assert!(fewer[0]["reason"].as_str().unwrap().contains("`min`"), "{:#}", fewer[0]);
 }
 
 #[test]
@@ -180,6 +181,19 @@ fn a_process_of_another_user_is_unproven_and_says_what_to_do(#[case] matching: &
     assert!(row["reason"].as_str().unwrap().ends_with("`root`; run stalekey as root"), "{row:#}");
 }
 
+/// The shell that stalekey was started from works in the same folder.
+#[test]
+fn what_stalekey_was_started_from_is_not_meant() {
+    let context = TestContext::new();
+    context.inventory(&process("folder = \".\""));
+    let plain = context.command(&["check", "--offline", "--format", "json"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "\"$0\" \"$@\"; exit $?"]).arg(plain.get_program()).args(plain.get_args());
+    shell.current_dir(context.path(""));
+    let report = context.finish(shell, "").json();
+    assert!(report.row("worker")["instance"].is_null(), "{:#}", report.0["rows"]);
+}
+
 /// By what may not be seen, nothing is taken for "not running".
 #[rstest]
 #[case::folder("folder = \"work\"", "it may not be seen where")]
@@ -213,21 +227,14 @@ fn what_may_not_be_seen_is_not_missing(#[case] matching: &str, #[case] said: &st
 fn where_memory_is_denied_the_launch_stands() {
     let context = TestContext::new();
     let (key, token) = (context.key("one"), token(&context));
-    let setpriv = ["--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"];
-    let works = |mut command: Command| command.output().is_ok_and(|it| it.status.success());
-    let mut probe = Command::new("setpriv");
-    probe.args(setpriv).arg("true");
-    if !rustix::process::geteuid().is_root() || !memory_can_be_read() || !works(probe) {
-        println!("skipped: this user cannot give a capability away");
-        return;
-    }
     let worker = Worker::start("worker", &token, &[("OPENAI_API_KEY", &key)]);
     context.write(".env", format!("OPENAI_API_KEY={key}\n"));
     context.inventory(&(dotenv(".env") + &process(&format!("pid = {}", worker.pid()))));
-    let plain = context.command(&["check", "--offline", "--format", "json"]);
-    let mut command = Command::new("setpriv");
-    command.args(setpriv).arg(plain.get_program()).args(plain.get_args());
-    command.current_dir(context.path(""));
+    let arguments = ["check", "--offline", "--format", "json"];
+    let Some(command) = without_memory(&context.command(&arguments)) else {
+        println!("skipped: this user cannot give a capability away");
+        return;
+    };
     let report = context.finish(command, "").json();
     validate(&report);
     let row = report.row("worker");

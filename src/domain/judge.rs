@@ -13,7 +13,7 @@ use crate::domain::{
     key::Key,
     layer::LayerFacts,
     outcome::{Outcome, ProbeReason, ProbeResult},
-    reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State},
+    reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
     verdict::{Certainty, Verdict},
 };
@@ -142,8 +142,11 @@ fn row(
 ) -> Row {
     let group = groups.get(reading);
     let (verdict, certainty, rank, mut reason) = decide(question, group, reading, probe, layer);
-    let process = reading.evidence.process.as_ref();
-    if let Some(remedy) = process.and_then(|process| process.remedy.as_ref()) {
+    let remedy = match &reading.state {
+        State::Unreadable(Unreadable { remedy: Some(remedy), .. }) => Some(remedy),
+        _ => reading.evidence.process.as_ref().and_then(|process| process.remedy.as_ref()),
+    };
+    if let Some(remedy) = remedy {
         reason.push_str(&format!("; {remedy}"));
     }
     Row {
@@ -196,8 +199,8 @@ fn decide(
             certain(Verdict::Unproven, why.detail.clone())
         }
         State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
-        State::Missing(MissingReason::NotRunning) => {
-            certain(Verdict::Unproven, "not_running: no process matches".to_owned())
+        State::Missing(reason @ (MissingReason::NotRunning | MissingReason::TooFew)) => {
+            certain(Verdict::Unproven, format!("not_running: {}", reason.text()))
         }
         State::Missing(reason) if optional => {
             certain(Verdict::Current, format!("optional: {}", reason.text()))

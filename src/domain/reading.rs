@@ -174,6 +174,8 @@ pub enum MissingReason {
     FileAbsent,
     /// No process matches.
     NotRunning,
+    /// Fewer processes match than there should be.
+    TooFew,
 }
 
 impl MissingReason {
@@ -183,6 +185,7 @@ impl MissingReason {
             Self::NotDefined => "not defined here",
             Self::FileAbsent => "the file does not exist",
             Self::NotRunning => "no process matches",
+            Self::TooFew => "fewer processes match than `min` says",
         }
     }
 }
@@ -196,12 +199,20 @@ pub struct Unreadable {
     pub detail: String,
     /// Where, when it is known.
     pub place: Option<Place>,
+    /// What a person has to do for it to be read, where that is known; a clause.
+    pub remedy: Option<String>,
 }
 
 impl Unreadable {
     /// A failure without a place.
     pub fn new(kind: UnreadableKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), place: None }
+        Self { kind, detail: detail.into(), place: None, remedy: None }
+    }
+
+    /// The same failure with what ends it.
+    #[must_use]
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
     }
 
     /// The same failure at a place.

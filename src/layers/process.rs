@@ -76,7 +76,9 @@ pub(super) fn read(
         .filter_map(|process| reader.instance(process))
         .collect();
     if found.len() < min.unwrap_or(1) {
-        found.push(absent(Absence::Missing(MissingReason::NotRunning)));
+        let missing =
+            if found.is_empty() { MissingReason::NotRunning } else { MissingReason::TooFew };
+        found.push(absent(Absence::Missing(missing)));
     }
     found
 }

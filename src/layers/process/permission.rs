@@ -52,6 +52,11 @@ impl Rights {
         }
     }
 
+    /// How to see more than the list of other users' processes.
+    pub(super) fn to_see_others(&self) -> String {
+        if self.user_id == 0 { self.with_capability() } else { "run stalekey as root".to_owned() }
+    }
+
     fn with_capability(&self) -> String {
         if self.may_trace {
             "run stalekey as root of the host: this root is one of a user namespace".to_owned()

@@ -46,7 +46,10 @@ pub(super) fn select(
 ) -> Result<Vec<u32>, Absence> {
     let table = surroundings.processes();
     let selector = Selector::of(matching, surroundings)?;
-    let mut chosen = table.select(|process| selector.fits(process, table));
+    // The shell that stalekey was started from works in the same folder, and is not meant.
+    let own = if selector.names_one() { BTreeSet::new() } else { table.own_ancestors() };
+    let mut chosen =
+        table.select(|process| !own.contains(&process.pid) && selector.fits(process, table));
     if chosen.is_empty() {
         return Err(selector.nobody(table, rights));
     }
@@ -136,6 +139,11 @@ impl<'a> Selector<'a> {
         })
     }
 
+    /// It says which one by its number.
+    fn names_one(&self) -> bool {
+        self.pid.is_some() || self.matching.pid.is_some()
+    }
+
     fn fits(&self, process: &Process, table: &ProcessTable) -> bool {
         self.fits_but_folder(process, table)
             && self.folder.as_ref().is_none_or(|folder| {
@@ -166,18 +174,18 @@ impl<'a> Selector<'a> {
 
     /// Why nothing fits: nothing runs, or it may not be seen that it does.
     fn nobody(&self, table: &ProcessTable, rights: &Rights) -> Absence {
-        let denied = |detail: String| {
-            Absence::Unreadable(Unreadable::new(UnreadableKind::NoPermission, detail))
+        let denied = |detail: String, remedy: String| {
+            let why = Unreadable::new(UnreadableKind::NoPermission, detail).with_remedy(remedy);
+            Absence::Unreadable(why)
         };
         if let (Some(port), Some(found)) = (self.matching.port, &self.listeners)
             && let Some(user) = found.hidden_users.first()
         {
             let name = table.user(*user);
-            let remedy = rights.to_see_launch(*user, &name);
-            return denied(format!(
-                "a process of user `{name}` listens on port {port}, and it may not be seen which; \
-                 {remedy}"
-            ));
+            let detail = format!(
+                "a process of user `{name}` listens on port {port}, and it may not be seen which"
+            );
+            return denied(detail, rights.to_see_launch(*user, &name));
         }
         if self.folder.is_some() {
             let hidden = table.select(|process| {
@@ -186,17 +194,16 @@ impl<'a> Selector<'a> {
                     && table.folder(process.pid).is_none()
             });
             if !hidden.is_empty() {
-                return denied(format!(
-                    "no process is seen to work there, and of {} it may not be seen where; run \
-                     stalekey as root",
+                let detail = format!(
+                    "no process is seen to work there, and of {} it may not be seen where",
                     hidden.len()
-                ));
+                );
+                return denied(detail, rights.to_see_others());
             }
         }
         if table.hides_others() {
-            let detail = "no process matches, and those of other users are hidden (hidepid); run \
-                          stalekey as root";
-            return denied(detail.to_owned());
+            let detail = "no process matches, and those of other users are hidden (hidepid)";
+            return denied(detail.to_owned(), rights.to_see_others());
         }
         Absence::Missing(MissingReason::NotRunning)
     }

@@ -168,6 +168,16 @@ impl ProcessTable {
         all
     }
 
+    /// What stalekey was started from.
+    pub(super) fn own_ancestors(&self) -> BTreeSet<u32> {
+        let mut ancestors = BTreeSet::new();
+        let mut next = self.get(std::process::id()).map(|own| own.parent);
+        while let Some(parent) = next.and_then(|pid| self.get(pid)) {
+            next = ancestors.insert(parent.pid).then_some(parent.parent);
+        }
+        ancestors
+    }
+
     /// The name of a user, or the number when it has none.
     pub fn user(&self, user_id: u32) -> String {
         self.users.get(&user_id).cloned().unwrap_or_else(|| user_id.to_string())
