@@ -214,9 +214,14 @@ impl Memory {
         pointer: u64,
         wanted: &BTreeSet<&str>,
     ) -> io::Result<Vec<(String, SecretValue)>> {
-        let mut found = Vec::new();
+        let mut found: Vec<(String, SecretValue)> = Vec::new();
+        let mut wanted = wanted.clone();
         for entry in self.entries(self.word(pointer)?)? {
-            found.extend(self.entry(entry, wanted)?);
+            if let Some((name, value)) = self.entry(entry, &wanted)? {
+                // The first of several wins, and a hostile environment repeats without end.
+                wanted.remove(name.as_str());
+                found.push((name, value));
+            }
         }
         Ok(found)
     }
