@@ -24,6 +24,13 @@ pub struct ProcessFacts {
     pub remedy: Option<String>,
 }
 
+impl ProcessFacts {
+    /// Program and user, as a row tells them.
+    pub fn who(&self) -> String {
+        format!("{} of user {}", self.program, self.user)
+    }
+}
+
 /// A process that starts others and starts them again: evidence on their rows, no row of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Supervisor {
