@@ -303,22 +303,35 @@ impl LayerSpec {
             Self::Compose { files, folder, env_files, .. } => {
                 files.iter().chain(folder).chain(env_files).map(String::as_str).collect()
             }
-            Self::Shell | Self::Process { .. } => vec![],
+            Self::Process { matching, .. } => {
+                matching.pid_file.iter().map(String::as_str).collect()
+            }
+            Self::Shell => vec![],
         }
     }
 }
 
-/// Which processes; all that is given must fit, and one of `pid`, `name`, `command` is given.
+/// Which processes; all that is given must fit, and something other than `user` is given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProcessMatch {
     /// The one with this number.
     pub pid: Option<u32>,
+    /// The one whose number this file begins with.
+    pub pid_file: Option<String>,
     /// Name of the program.
     pub name: Option<String>,
     /// A regular expression that the command line contains; it compiles.
     pub command: Option<String>,
-    /// Name of the user it runs as.
+    /// A TCP port it listens on.
+    pub port: Option<u16>,
+    /// The folder it works in.
+    pub folder: Option<String>,
+    /// Name or number of the user it runs as.
     pub user: Option<String>,
+    /// The unit of systemd it belongs to.
+    pub unit: Option<String>,
+    /// All that descend from what fits are meant too.
+    pub descendants: bool,
 }
 
 /// Reads an inventory. `display_name` is its path as a person would open it, `folder` what relative

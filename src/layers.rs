@@ -15,7 +15,6 @@ mod kubernetes;
 mod near_miss;
 mod open;
 mod process;
-mod process_table;
 mod read_files;
 mod resolve;
 mod shell;
@@ -31,7 +30,7 @@ use std::{
 };
 
 pub use home::absolute;
-pub use process_table::ProcessTable;
+pub use process::ProcessTable;
 pub use read_files::ReadFiles;
 
 use resolve::{Absence, Found};
@@ -142,7 +141,9 @@ pub fn read(
             };
             systemd::read(&request, credentials, surroundings)
         }
-        LayerSpec::Process { matching, min } => process::read(matching, *min, surroundings),
+        LayerSpec::Process { matching, min } => {
+            process::read(matching, *min, credentials, surroundings)
+        }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.
     let mut readings = Vec::with_capacity(found.len() * credentials.len());

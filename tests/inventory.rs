@@ -150,6 +150,11 @@ fn effects_are_what_reaches_out() {
             Effect::ReadOutside { path: "~/.zshrc".into() },
             Effect::Unit { name: "mailer.service".to_owned() },
             Effect::Processes { what: "command /gunicorn .*api/, user www-data".to_owned() },
+            Effect::Processes {
+                what: "pid file run/importer.pid, port 8000, folder importer, unit \
+                       importer.service"
+                    .to_owned()
+            },
         ]
     );
     assert!(effects.iter().all(trust::granted), "trust is not built yet");
@@ -211,8 +216,10 @@ fn effects_are_what_reaches_out() {
 #[case::neither_path_nor_files("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"", "a layer of kind `dotenv` needs `path` or `files`", (5, 1), "[[layers]]")]
 #[case::no_files("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\nfiles = []", "this list is empty", (9, 9), "at least one file")]
 #[case::empty_path("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"ci\"\npath = \"\"", "this is not a path", (9, 8), "relative to")]
-#[case::match_nothing("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { user = \"me\" }", "`match` says nothing of the process", (9, 9), "`pid`, `name` or `command`")]
-#[case::match_not_built_yet("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { name = \"x\", port = 80 }", "unknown field `port`", (9, 23), "`command`, `name`, `pid`, `user`")]
+#[case::match_nothing("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { user = \"me\" }", "`match` says nothing of the process", (9, 9), "`port`, `folder` or `unit`")]
+#[case::match_unknown("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { name = \"x\", ports = 80 }", "unknown field `ports`", (9, 23), "did you mean `port`?")]
+#[case::match_port("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { port = 0 }", "nothing listens on port 0", (9, 18), "its port")]
+#[case::match_folder("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { folder = \"\" }", "this is not a path", (9, 20), "relative to")]
 #[case::bad_expression("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { command = \"a(b\" }", "this is not a regular expression", (9, 21), "put a `\\`")]
 #[case::invisible_name("[[layers]]\nname = \"a\\u200b\"\nenvironment = \"prod\"\nkind = \"shell\"", "a name needs visible characters, no control characters, and 300 at the most", (6, 8), "\"…\"")]
 fn each_rule_is_told_at_its_place(

@@ -14,6 +14,9 @@ mod broken;
 #[path = "leaks/canary.rs"]
 mod canary;
 #[expect(dead_code, reason = "the fixture serves several programs")]
+#[path = "support/changing.rs"]
+mod changing;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/dashboard.rs"]
 mod dashboard;
 #[path = "leaks/gate.rs"]
@@ -22,6 +25,9 @@ mod gate;
 mod hostile;
 #[path = "leaks/layers.rs"]
 mod layers;
+#[expect(dead_code, reason = "the fixture serves several programs")]
+#[path = "support/memory.rs"]
+mod memory;
 #[path = "leaks/online.rs"]
 mod online;
 #[path = "leaks/plan.rs"]

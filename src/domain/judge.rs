@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     age::{age, span},
@@ -13,13 +13,16 @@ use crate::domain::{
     key::Key,
     layer::LayerFacts,
     outcome::{Outcome, ProbeReason, ProbeResult},
-    reading::{MissingReason, OpaqueReason, Rank, Reading, State},
+    reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
     verdict::{Certainty, Verdict},
 };
 
-/// A start within this many seconds of a change is "the same moment": it proves nothing.
-const SAME_MOMENT_SECONDS: i64 = 2;
+/// A program that starts within this of a change may have read its file before it or after it.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+
+/// The kernel cuts a start off to the tick of its clock before it.
+const TICK: SignedDuration = SignedDuration::from_millis(10);
 
 /// Everything the judgement sees.
 #[derive(Debug, Clone)]
@@ -149,7 +152,14 @@ fn row(
     group: &Group,
     layer: Option<&LayerFacts>,
 ) -> Row {
-    let (verdict, certainty, rank, reason) = decision;
+    let (verdict, certainty, rank, mut reason) = decision;
+    let remedy = match &reading.state {
+        State::Unreadable(Unreadable { remedy: Some(remedy), .. }) => Some(remedy),
+        _ => reading.evidence.process.as_ref().and_then(|process| process.remedy.as_ref()),
+    };
+    if let Some(remedy) = remedy {
+        reason.push_str(&format!("; {remedy}"));
+    }
     Row {
         identity: RowIdentity {
             environment: reading.environment,
@@ -195,9 +205,13 @@ fn decide(
     let certain = |verdict, reason: String| (verdict, Certainty::Certain, reading.rank, reason);
     let optional = layer.is_some_and(|layer| layer.optional);
     match &reading.state {
+        // Of what runs, nothing is wrong because it may not be looked into.
+        State::Unreadable(why) if reading.kind.is_running() => {
+            certain(Verdict::Unproven, why.detail.clone())
+        }
         State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
-        State::Missing(MissingReason::NotRunning) => {
-            certain(Verdict::Unproven, "not_running: no process matches".to_owned())
+        State::Missing(reason @ (MissingReason::NotRunning | MissingReason::TooFew)) => {
+            certain(Verdict::Unproven, format!("not_running: {}", reason.text()))
         }
         State::Missing(reason) if optional => {
             certain(Verdict::Current, format!("optional: {}", reason.text()))
@@ -227,26 +241,60 @@ fn opaque(
         .iter()
         .filter(|other| other.layer == *source && other.credential == reading.credential)
         .filter(|other| other.state.found().is_some())
-        .filter_map(|other| other.evidence.changed())
-        .max();
+        .filter_map(|other| Changed::of(&other.evidence))
+        .max_by_key(|changed| changed.until);
     let Some(changed) = changed else { return unproven };
-    if let (true, Some(started)) = (reading.kind.is_running(), reading.evidence.started_at) {
-        let seconds = changed.as_second() - started.as_second();
-        if seconds > SAME_MOMENT_SECONDS {
-            let reason =
-                format!("likely stale: started {} before `{source}` changed", span(seconds));
-            return (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason);
-        }
+    let likely = |what: &str, since: Timestamp| {
+        let span = span(changed.from.duration_since(since).as_secs());
+        let reason = format!("likely stale: {what} {span} before `{source}` changed");
+        (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason)
+    };
+    if !reading.kind.is_running() {
+        let updated = reading.evidence.updated_at;
+        return match updated.filter(|updated| changed.is_after(*updated)) {
+            Some(updated) => likely("last updated", updated),
+            None => unproven,
+        };
     }
-    if let (false, Some(updated)) = (reading.kind.is_running(), reading.evidence.updated_at) {
-        let seconds = changed.as_second() - updated.as_second();
-        if seconds > SAME_MOMENT_SECONDS {
-            let reason =
-                format!("likely stale: last updated {} before `{source}` changed", span(seconds));
-            return (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason);
-        }
+    let Some(started) = reading.evidence.started_at else { return unproven };
+    let own = reading.evidence.process.as_ref().and_then(|process| process.started_at);
+    let own = own.unwrap_or(started);
+    let because = |more: String| {
+        let reason = format!("{}; {more}", reason.text());
+        (Verdict::Unproven, Certainty::Certain, reading.rank, reason)
+    };
+    // A worker that started later may have loaded what its service had not.
+    match (changed.is_after(started), changed.is_after(own)) {
+        (true, true) => likely("started", started),
+        (true, false) => because(format!(
+            "its service started before `{source}` changed and this process after, so either key \
+             is possible"
+        )),
+        (false, _) if started > changed.until => because(format!(
+            "it started after `{source}` changed, so it has that key if it loads it at its start"
+        )),
+        (false, _) => because(format!("it started at the moment in which `{source}` changed")),
     }
-    unproven
+}
+
+/// When a place came to hold what it holds. A file that was written elsewhere and moved in, or
+/// copied with its times, was written at the one time and appeared at the other.
+struct Changed {
+    from: Timestamp,
+    until: Timestamp,
+}
+
+impl Changed {
+    fn of(evidence: &Evidence) -> Option<Self> {
+        let from = evidence.changed()?;
+        let placed = evidence.changed_at.filter(|_| evidence.updated_at.is_none()).unwrap_or(from);
+        Some(Self { from: from.min(placed), until: from.max(placed) })
+    }
+
+    /// Whether it changed, beyond doubt, after this.
+    fn is_after(&self, start: Timestamp) -> bool {
+        self.from.duration_since(start) > SAME_MOMENT + TICK
+    }
 }
 
 fn found(group: &Group, reading: &Reading<Key>, probe: &ProbeResult, key: &Key) -> Decision {

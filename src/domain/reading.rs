@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     layer::{Instance, LayerKind},
     place::{Place, Position},
+    running::ProcessFacts,
     trap::Trapped,
 };
 
@@ -65,6 +66,8 @@ pub enum Origin {
     CiReference(String),
     /// The environment a process was launched with.
     LaunchEnvironment,
+    /// The environment of a process as it is now.
+    LiveEnvironment,
     /// `Environment=` of a systemd unit.
     UnitEnvironment,
     /// A file named by `EnvironmentFile=` of a systemd unit.
@@ -125,6 +128,10 @@ pub enum OpaqueReason {
     Untrusted,
     /// The process was launched without it; it may load a file by itself.
     NotInLaunchEnvironment,
+    /// The variable is not in the process's environment now; the program may have its key elsewhere.
+    NotInLiveEnvironment,
+    /// A supervisor gives the process its variables after the start; the launch shows others.
+    GivenLater,
     /// The process has overwritten its environment block.
     Erased,
     /// The value is a reference that another tool resolves (`op://…`, a file variable).
@@ -146,6 +153,13 @@ impl OpaqueReason {
             Self::NotInLaunchEnvironment => {
                 "not in the environment the process was launched with; it may load a file by itself"
             }
+            Self::NotInLiveEnvironment => {
+                "not in its environment now; the program may hold its key in memory of its own"
+            }
+            Self::GivenLater => {
+                "PM2 gives a cluster's workers their variables after the start; the environment at \
+                 the start is that of its daemon"
+            }
             Self::Erased => "the process has overwritten its environment block",
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
@@ -164,6 +178,8 @@ pub enum MissingReason {
     FileAbsent,
     /// No process matches.
     NotRunning,
+    /// Fewer processes match than there should be.
+    TooFew,
 }
 
 impl MissingReason {
@@ -173,6 +189,7 @@ impl MissingReason {
             Self::NotDefined => "not defined here",
             Self::FileAbsent => "the file does not exist",
             Self::NotRunning => "no process matches",
+            Self::TooFew => "fewer processes match than `min` says",
         }
     }
 }
@@ -186,12 +203,20 @@ pub struct Unreadable {
     pub detail: String,
     /// Where, when it is known.
     pub place: Option<Place>,
+    /// What a person has to do for it to be read, where that is known; a clause.
+    pub remedy: Option<String>,
 }
 
 impl Unreadable {
     /// A failure without a place.
     pub fn new(kind: UnreadableKind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), place: None }
+        Self { kind, detail: detail.into(), place: None, remedy: None }
+    }
+
+    /// The same failure with what ends it.
+    #[must_use]
+    pub fn with_remedy(self, remedy: impl Into<String>) -> Self {
+        Self { remedy: Some(remedy.into()), ..self }
     }
 
     /// The same failure at a place.
@@ -316,21 +341,6 @@ impl Rank {
     }
 }
 
-/// What is known of the process behind a row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ProcessFacts {
-    /// Its id.
-    pub pid: u32,
-    /// The user it runs as (name, or number when there is no name).
-    pub user: String,
-    /// The program, inert.
-    pub program: String,
-    /// Id of the container it runs in, when it does.
-    pub container: Option<String>,
-    /// Pid of the oldest ancestor of the same program: the one whose environment was inherited.
-    pub oldest_ancestor: Option<u32>,
-}
-
 /// What supports a reading. Times are of the place that decided.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Evidence {
@@ -340,7 +350,7 @@ pub struct Evidence {
     /// File last replaced or changed in any way (ctime).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Timestamp>,
-    /// The process, or the oldest ancestor of the same program, started.
+    /// The process, or the oldest ancestor of the same service, started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
     /// A platform says that the value was updated.

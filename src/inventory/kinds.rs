@@ -485,38 +485,78 @@ pub(super) struct Process {
     /// Which ones.
     #[serde(rename = "match")]
     matching: Match,
+    /// Which of their family: "self" (the default) or "descendants".
+    tree: Option<Tree>,
     /// How many there should be at least.
     min: Option<u32>,
 }
 
-/// Which processes: one of `pid`, `name`, `command`, and all that is given must fit.
+/// How far a match reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Tree {
+    /// The processes that fit.
+    #[serde(rename = "self")]
+    Itself,
+    /// All that descend from them too.
+    Descendants,
+}
+
+/// Which processes: all that is given must fit, and `user` alone says too little.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Match {
     /// The one with this number.
     pid: Option<u32>,
+    /// The one whose number stands in this file.
+    pid_file: Option<String>,
     /// Name of the program.
     name: Option<String>,
     /// A regular expression that the command line contains.
     command: Option<String>,
+    /// A TCP port it listens on.
+    port: Option<u16>,
+    /// The folder it works in.
+    folder: Option<String>,
     /// Name of the user it runs as.
     user: Option<String>,
+    /// The unit of systemd it belongs to, such as "api.service".
+    unit: Option<String>,
+}
+
+/// As systemd takes it: `api` is `api.service`.
+fn unit_name(unit: &str) -> String {
+    const SUFFIXES: [&str; 4] = [".service", ".scope", ".slice", ".socket"];
+    let complete = SUFFIXES.iter().any(|suffix| unit.ends_with(suffix));
+    if complete { unit.to_owned() } else { format!("{unit}.service") }
 }
 
 impl Rules for Process {
     fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
-        let Match { pid, name, command, user } = &self.matching;
-        if pid.is_none() && name.is_none() && command.is_none() {
+        let Match { pid, pid_file, name, command, port, folder, user, unit } = &self.matching;
+        let texts = [("name", name), ("command", command), ("unit", unit), ("user", user)];
+        let paths = [("pid_file", pid_file), ("folder", folder)];
+        let told =
+            texts.iter().chain(&paths).any(|(field, text)| *field != "user" && text.is_some());
+        if pid.is_none() && port.is_none() && !told {
             layer.nothing(
                 &["match"],
                 "`match` says nothing of the process",
-                "give it `pid`, `name` or `command`",
+                "give it `pid`, `pid_file`, `name`, `command`, `port`, `folder` or `unit`",
             );
         }
         if *pid == Some(0) {
             layer.value(&["match", "pid"], "no process has the number 0", "give its number");
         }
-        for (field, text) in [("name", name), ("command", command), ("user", user)] {
+        if *port == Some(0) {
+            layer.value(&["match", "port"], "nothing listens on port 0", "give its port");
+        }
+        for (field, path) in paths {
+            if let Some(path) = path {
+                layer.path(&["match", field], path);
+            }
+        }
+        for (field, text) in texts {
             if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
                 layer.value(&["match", field], "this is empty, and would fit anything", "say more");
             }
@@ -533,9 +573,14 @@ impl Rules for Process {
         LayerSpec::Process {
             matching: ProcessMatch {
                 pid: *pid,
+                pid_file: pid_file.clone(),
                 name: name.clone(),
                 command: command.clone(),
+                port: *port,
+                folder: folder.clone(),
                 user: user.clone(),
+                unit: unit.as_deref().map(unit_name),
+                descendants: self.tree == Some(Tree::Descendants),
             },
             min: self.min.map(|min| min as usize),
         }

@@ -116,12 +116,18 @@ fn resolved(path: &Path) -> PathBuf {
 }
 
 fn in_words(matching: &ProcessMatch) -> String {
-    let ProcessMatch { pid, name, command, user } = matching;
+    let ProcessMatch { pid, pid_file, name, command, port, folder, user, unit, descendants } =
+        matching;
     let mut words = Vec::new();
     words.extend(pid.map(|pid| format!("pid {pid}")));
+    words.extend(pid_file.as_ref().map(|file| format!("pid file {file}")));
     words.extend(name.as_ref().map(|name| format!("name {name}")));
     words.extend(command.as_ref().map(|command| format!("command /{command}/")));
+    words.extend(port.map(|port| format!("port {port}")));
+    words.extend(folder.as_ref().map(|folder| format!("folder {folder}")));
     words.extend(user.as_ref().map(|user| format!("user {user}")));
+    words.extend(unit.as_ref().map(|unit| format!("unit {unit}")));
+    words.extend(descendants.then(|| "with descendants".to_owned()));
     words.join(", ")
 }
 

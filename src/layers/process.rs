@@ -1,29 +1,52 @@
-//! Running processes: the environment they were launched with, and since when they run.
+//! Running processes: what their environment holds now, what they were launched with, and since
+//! when they run.
 
-use regex::Regex;
+mod clock;
+mod elf;
+mod live;
+mod permission;
+mod selector;
+mod service;
+mod sockets;
+mod table;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use live::Symbols;
+pub use table::ProcessTable;
+
+use self::{
+    live::Live,
+    permission::Rights,
+    table::{LaunchEnvironment, Process},
+};
 use super::{
     Surroundings,
-    process_table::{LaunchEnvironment, Process, ProcessTable},
     resolve::{Absence, Found, Undefined},
 };
 use crate::{
     domain::{
+        credential::CredentialFacts,
         layer::Instance,
         place::Place,
         reading::{
-            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, ProcessFacts, Rank,
-            Unreadable, UnreadableKind, Yield,
+            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank, Unreadable,
+            UnreadableKind, Yield,
         },
+        running::{ProcessFacts, Supervisor, SupervisorKind},
         secret::SecretValue,
     },
     formats::Contents,
     inventory::ProcessMatch,
 };
 
+/// What Node's cluster gives each of its workers, and PM2's daemon with it.
+const NODE_CLUSTER: &str = "NODE_UNIQUE_ID";
+
 pub(super) fn read(
     matching: &ProcessMatch,
     min: Option<usize>,
+    credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
     let table = surroundings.processes();
@@ -34,14 +57,28 @@ pub(super) fn read(
             detail,
         )))];
     }
-    let selector = Selector::of(matching);
-    let mut found: Vec<Found> = table
-        .select(|process| selector.fits(process, table))
+    let rights = Rights::of_this_process();
+    let chosen = match selector::select(matching, surroundings, &rights) {
+        Ok(chosen) => chosen,
+        Err(absence) => return vec![absent(absence)],
+    };
+    let wanted = credentials.iter().flat_map(|credential| credential.wanted_variables()).collect();
+    let mut reader = Reader {
+        table,
+        wanted,
+        symbols: &surroundings.files.symbols,
+        rights,
+        held: BTreeMap::new(),
+    };
+    let mut found: Vec<Found> = chosen
         .into_iter()
-        .filter_map(|process| instance(process, table))
+        .filter_map(|pid| table.get(pid))
+        .filter_map(|process| reader.instance(process))
         .collect();
     if found.len() < min.unwrap_or(1) {
-        found.push(absent(Absence::Missing(MissingReason::NotRunning)));
+        let missing =
+            if found.is_empty() { MissingReason::NotRunning } else { MissingReason::TooFew };
+        found.push(absent(Absence::Missing(missing)));
     }
     found
 }
@@ -50,89 +87,228 @@ fn absent(absence: Absence) -> Found {
     Found { rank: Rank::Launch, ..Found::configured(Err(absence)) }
 }
 
-/// The inventory's `match`, ready to be asked of every process.
-struct Selector<'a> {
-    matching: &'a ProcessMatch,
-    command: Option<Regex>,
+/// A name and its value.
+type Variable = (String, SecretValue);
+/// In the order of the environment.
+type Variables = Vec<Variable>;
+
+/// What a process was launched with.
+enum Launch {
+    Known(Variables),
+    Erased,
+    NoPermission,
+    Failed,
 }
 
-impl<'a> Selector<'a> {
-    fn of(matching: &'a ProcessMatch) -> Self {
-        // The inventory was validated: an expression that does not compile cannot come here.
-        let command = matching.command.as_deref().and_then(|text| Regex::new(text).ok());
-        Self { matching, command }
+/// What can be said of the environment of one process.
+struct Look {
+    contents: Result<Contents, Absence>,
+    undefined: OpaqueReason,
+    rank: Rank,
+    remedy: Option<String>,
+}
+
+struct Reader<'a> {
+    table: &'a ProcessTable,
+    wanted: BTreeSet<&'a str>,
+    symbols: &'a Symbols,
+    rights: Rights,
+    /// Which of the wanted variables a supervisor's own environment has, by its pid.
+    held: BTreeMap<u32, Option<BTreeSet<String>>>,
+}
+
+impl Reader<'_> {
+    /// One row; `None` when the process ended meanwhile or is a thread of the kernel.
+    fn instance(&mut self, process: &Process) -> Option<Found> {
+        let table = self.table;
+        let launch = self.launch(process.pid)?;
+        let live = table.live_environment(process.pid, &self.wanted, self.symbols);
+        let supervisor = table.supervisor(process);
+        let look = match (live, launch) {
+            (Live::Environment(now), launch) => self.live(process, &now, launch),
+            (Live::Gone, _) => return None,
+            (live, launch) => {
+                self.launched(process, supervisor.map(|found| found.1), &live, launch)
+            }
+        };
+        // What was read of a number that another process has by now is of neither.
+        if !table.still_runs(process) {
+            return None;
+        }
+        let oldest = table.oldest_ancestor(process);
+        let held = supervisor.and_then(|(supervisor, _)| self.held_by(supervisor));
+        Some(Found {
+            instance: Some(Instance::Pid(process.pid)),
+            undefined: Undefined::Opaque(look.undefined),
+            place: Some(NOWHERE),
+            rank: look.rank,
+            evidence: Evidence {
+                started_at: oldest.started_at,
+                process: Some(ProcessFacts {
+                    pid: process.pid,
+                    user: table.user(process.user_id),
+                    program: process.program.clone(),
+                    container: table.container(process.pid),
+                    oldest_ancestor: (oldest.pid != process.pid).then_some(oldest.pid),
+                    started_at: process.started_at,
+                    supervisor: supervisor.map(|(supervisor, kind)| Supervisor {
+                        pid: supervisor.pid,
+                        kind,
+                        holds: None,
+                    }),
+                    remedy: look.remedy,
+                }),
+                ..Evidence::default()
+            },
+            held_by_supervisor: held,
+            ..Found::configured(look.contents)
+        })
     }
 
-    fn fits(&self, process: &Process, table: &ProcessTable) -> bool {
-        let matching = self.matching;
-        matching.pid.is_none_or(|pid| pid == process.pid)
-            && matching
-                .name
-                .as_ref()
-                .is_none_or(|name| *name == process.name || *name == process.program)
-            && matching.command.is_none() == self.command.is_none()
-            && self.command.as_ref().is_none_or(|command| command.is_match(process.command_line()))
-            && matching.user.as_ref().is_none_or(|user| {
-                *user == table.user(process.user_id) || *user == process.user_id.to_string()
+    fn launch(&self, pid: u32) -> Option<Launch> {
+        Some(match self.table.launch_environment(pid) {
+            LaunchEnvironment::Block(block) => Launch::Known(self.variables(&block)),
+            LaunchEnvironment::Erased => Launch::Erased,
+            LaunchEnvironment::NoPermission => Launch::NoPermission,
+            LaunchEnvironment::Failed => Launch::Failed,
+            LaunchEnvironment::Gone => return None,
+        })
+    }
+
+    fn variables(&self, block: &[u8]) -> Variables {
+        block
+            .split(|byte| *byte == 0)
+            .filter_map(|entry| {
+                let equals = entry.iter().position(|byte| *byte == b'=')?;
+                let name = std::str::from_utf8(&entry[..equals]).ok()?;
+                let wanted = self.wanted.contains(name) || name == NODE_CLUSTER;
+                wanted.then(|| (name.to_owned(), SecretValue::new(&entry[equals + 1..])))
             })
+            .collect()
+    }
+
+    /// What it holds now, and beside it what it was launched with where that was something else.
+    fn live(&self, process: &Process, now: &[Variable], launch: Launch) -> Look {
+        let (then, erased) = match launch {
+            Launch::Known(then) => (then, false),
+            _ => (Vec::new(), true),
+        };
+        let differs = |(name, value): &Variable| {
+            self.wanted.contains(name.as_str()) && first(now, name) != Some(value)
+        };
+        let changed = now.iter().any(|(name, value)| first(&then, name) != Some(value))
+            || then.iter().any(differs);
+        if process.keeps_own_table() && !erased && !changed {
+            let remedy = format!(
+                "`{}` keeps variables in a table of its own; a restart makes it sure",
+                process.program
+            );
+            return launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy));
+        }
+        let mut contents = Contents::default();
+        occurrences(&mut contents, now, &Origin::LiveEnvironment, true);
+        occurrences(&mut contents, &then, &Origin::LaunchEnvironment, false);
+        Look {
+            contents: Ok(contents),
+            undefined: OpaqueReason::NotInLiveEnvironment,
+            rank: Rank::Live,
+            remedy: None,
+        }
+    }
+
+    /// Where its memory does not tell what it holds now.
+    fn launched(
+        &self,
+        process: &Process,
+        supervisor: Option<SupervisorKind>,
+        live: &Live,
+        launch: Launch,
+    ) -> Look {
+        let remedy = match live {
+            Live::NoPermission => self.rights.to_see_live(),
+            Live::Changing => "it changed while it was read: check again".to_owned(),
+            _ => "its program does not tell where its environment is (linked statically, or \
+                  stripped); a restart makes it sure"
+                .to_owned(),
+        };
+        match launch {
+            Launch::Known(then) => {
+                let given_later =
+                    supervisor == Some(SupervisorKind::Pm2) && first(&then, NODE_CLUSTER).is_some();
+                if given_later {
+                    let mut look = launched(&[], OpaqueReason::GivenLater, Some(remedy));
+                    if let Ok(contents) = &mut look.contents {
+                        occurrences(contents, &then, &Origin::LaunchEnvironment, false);
+                    }
+                    return look;
+                }
+                launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy))
+            }
+            Launch::Erased => launched(&[], OpaqueReason::Erased, Some(remedy)),
+            Launch::NoPermission => {
+                let user = self.table.user(process.user_id);
+                let remedy = self.rights.to_see_launch(process.user_id, &user);
+                let detail = format!("its environment belongs to user `{user}`");
+                unreadable(UnreadableKind::NoPermission, detail, Some(remedy))
+            }
+            Launch::Failed => {
+                let detail = "the system did not show its environment".to_owned();
+                unreadable(UnreadableKind::System, detail, None)
+            }
+        }
+    }
+
+    /// Which of the variables stand in the environment of a supervisor, as well as can be known.
+    fn held_by(&mut self, supervisor: &Process) -> Option<BTreeSet<String>> {
+        if let Some(held) = self.held.get(&supervisor.pid) {
+            return held.clone();
+        }
+        let names = |variables: Variables| variables.into_iter().map(|(name, _)| name).collect();
+        let live = self.table.live_environment(supervisor.pid, &self.wanted, self.symbols);
+        let held: Option<BTreeSet<String>> = match live {
+            Live::Environment(now) => Some(names(now)),
+            _ => match self.launch(supervisor.pid) {
+                // That it was launched without it does not tell whether it has it by now.
+                Some(Launch::Known(then)) if !then.is_empty() => Some(names(then)),
+                _ => None,
+            },
+        };
+        self.held.insert(supervisor.pid, held.clone());
+        held
     }
 }
 
-/// One row; `None` when the process ended meanwhile or is a thread of the kernel.
-fn instance(process: &Process, table: &ProcessTable) -> Option<Found> {
-    let oldest = table.oldest_ancestor(process);
-    let user = table.user(process.user_id);
-    let mut undefined = Undefined::Opaque(OpaqueReason::NotInLaunchEnvironment);
-    let contents = match table.launch_environment(process.pid) {
-        LaunchEnvironment::Block(block) => Ok(contents(&block)),
-        LaunchEnvironment::Erased => {
-            undefined = Undefined::Opaque(OpaqueReason::Erased);
-            Ok(Contents::default())
-        }
-        LaunchEnvironment::Gone => return None,
-        LaunchEnvironment::NoPermission => {
-            let detail = format!("its environment belongs to user `{user}`");
-            Err(Absence::Unreadable(Unreadable::new(UnreadableKind::NoPermission, detail)))
-        }
-        LaunchEnvironment::Failed => {
-            let detail = "the system did not show its environment";
-            Err(Absence::Unreadable(Unreadable::new(UnreadableKind::System, detail)))
-        }
-    };
-    Some(Found {
-        instance: Some(Instance::Pid(process.pid)),
-        undefined,
-        place: Some(Place { path: None, position: None }),
-        rank: Rank::Launch,
-        evidence: Evidence {
-            started_at: oldest.started_at,
-            process: Some(ProcessFacts {
-                pid: process.pid,
-                user,
-                program: process.program.clone(),
-                container: table.container(process.pid),
-                oldest_ancestor: (oldest.pid != process.pid).then_some(oldest.pid),
-            }),
-            ..Evidence::default()
-        },
-        ..Found::configured(contents)
-    })
+const NOWHERE: Place = Place { path: None, position: None };
+
+fn launched(then: &[Variable], undefined: OpaqueReason, remedy: Option<String>) -> Look {
+    let mut contents = Contents::default();
+    occurrences(&mut contents, then, &Origin::LaunchEnvironment, true);
+    Look { contents: Ok(contents), undefined, rank: Rank::Launch, remedy }
 }
 
-/// `getenv` returns the first of several equal names, so the first wins.
-fn contents(block: &[u8]) -> Contents {
-    let mut contents = Contents::default();
-    for entry in block.split(|byte| *byte == 0) {
-        let Some(equals) = entry.iter().position(|byte| *byte == b'=') else { continue };
-        let variable = String::from_utf8_lossy(&entry[..equals]).into_owned();
-        let wins = contents.winner(&variable).is_none();
+fn unreadable(kind: UnreadableKind, detail: String, remedy: Option<String>) -> Look {
+    Look {
+        contents: Err(Absence::Unreadable(Unreadable::new(kind, detail))),
+        undefined: OpaqueReason::NotInLaunchEnvironment,
+        rank: Rank::Launch,
+        remedy,
+    }
+}
+
+/// `getenv` returns the first of several equal names.
+fn first<'a>(variables: &'a [Variable], name: &str) -> Option<&'a SecretValue> {
+    variables.iter().find(|(other, _)| other == name).map(|(_, value)| value)
+}
+
+fn occurrences(contents: &mut Contents, variables: &[Variable], origin: &Origin, may_win: bool) {
+    for (variable, value) in variables {
+        let wins = may_win && contents.winner(variable).is_none();
         contents.occurrences.push(Occurrence {
-            variable,
-            place: Place { path: None, position: None },
-            origin: Origin::LaunchEnvironment,
-            yields: Yield::Value(SecretValue::new(&entry[equals + 1..])),
+            variable: variable.clone(),
+            place: NOWHERE,
+            origin: origin.clone(),
+            yields: Yield::Value(value.clone()),
             wins,
         });
     }
-    contents
 }

@@ -9,7 +9,10 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::open::{Failure, LINES_CAP, Opened, Stamp, open, stamp};
+use super::{
+    open::{Failure, LINES_CAP, Opened, Stamp, open, stamp},
+    process::Symbols,
+};
 use crate::{
     domain::reading::Unreadable,
     formats::{
@@ -54,6 +57,8 @@ struct Known {
 /// The files of a run. Secrets in it are wiped when it forgets or is dropped.
 pub struct ReadFiles {
     wanted: Wanted,
+    /// Of the programs whose processes were looked into.
+    pub(super) symbols: Symbols,
     known: Mutex<HashMap<Asked, Slot>>,
 }
 
@@ -67,7 +72,7 @@ impl Default for ReadFiles {
 impl ReadFiles {
     /// Nothing is known yet. Values of `wanted` variables are kept, and of no others.
     pub fn new(wanted: BTreeSet<String>) -> Self {
-        Self { wanted: Wanted::new(wanted), known: Mutex::default() }
+        Self { wanted: Wanted::new(wanted), symbols: Symbols::default(), known: Mutex::default() }
     }
 
     /// The files, read by each of `readers`. In one pass unchanged files are read once.

@@ -1,6 +1,9 @@
 //! From what a layer contains to one reading per credential; the same for every kind.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use regex::Regex;
@@ -46,6 +49,8 @@ pub(super) struct Found {
     pub shell: Vec<Occurrence<SecretValue>>,
     /// A variable that the process has already keeps its value.
     pub process_wins: bool,
+    /// The variables that the environment of the process's supervisor has, where that is known.
+    pub held_by_supervisor: Option<BTreeSet<String>>,
 }
 
 /// What another plausible reader sees.
@@ -96,6 +101,7 @@ impl Found {
             others: Vec::new(),
             shell: Vec::new(),
             process_wins: false,
+            held_by_supervisor: None,
         }
     }
 }
@@ -141,6 +147,11 @@ fn reading(layer: &Layer, credential: &CredentialFacts, found: &Found) -> Readin
                 .copied();
         }
         Err(absence) => reading.state = absence.state(),
+    }
+    if let (Some(process), Some(held)) = (&mut reading.evidence.process, &found.held_by_supervisor)
+        && let Some(supervisor) = &mut process.supervisor
+    {
+        supervisor.holds = reading.variable.as_ref().map(|variable| held.contains(variable));
     }
     compare(&mut reading, credential, found);
     reading.traps = traps(&reading, credential, found);
@@ -283,7 +294,11 @@ fn traps(
         kinds.push(Trap::DuplicateKey);
     }
     let has_value = |occurrence: &Occurrence<SecretValue>| matches!(&occurrence.yields, Yield::Value(value) if !value.is_empty());
-    if reading.state == State::Empty && of_variable.iter().any(|occurrence| has_value(occurrence)) {
+    let had_at_start =
+        |occurrence: &&Occurrence<SecretValue>| occurrence.origin == Origin::LaunchEnvironment;
+    if reading.state == State::Empty
+        && of_variable.iter().any(|it| has_value(it) && !had_at_start(it))
+    {
         kinds.push(Trap::EmptyShadows);
     }
     let winner = of_variable.iter().find(|occurrence| occurrence.wins);

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         age::age,
         diagnosis::{Finding, Severity},
+        running::ProcessFacts,
         snapshot::{Row, Snapshot},
         verdict::{Certainty, Verdict},
     },
@@ -83,8 +84,11 @@ fn write_rows(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io::Re
             text.push_str("  ");
         }
         writeln!(out, "{}", text.trim_end())?;
-        if row.verdict != Verdict::Current {
-            writeln!(out, "      {}", paint.dim(&row.reason))?;
+        let who = row.evidence.process.as_ref().map(ProcessFacts::who);
+        let why = (row.verdict != Verdict::Current).then(|| row.reason.clone());
+        let below: Vec<String> = who.into_iter().chain(why).collect();
+        if !below.is_empty() {
+            writeln!(out, "      {}", paint.dim(&below.join(": ")))?;
         }
         if let Some(doubt) = row.probe.doubt() {
             let text = format!("{doubt} in what {} means here: it rests on one source", line[5]);

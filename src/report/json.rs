@@ -241,7 +241,7 @@ struct EvidenceReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     changed_at: Option<Timestamp>,
-    /// Start of the process, or of its oldest ancestor of the same program.
+    /// Start of the process, or of its oldest ancestor of the same service.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     started_at: Option<Timestamp>,
@@ -268,7 +268,25 @@ struct ProcessReport<'a> {
     user: &'a str,
     program: &'a str,
     container: Option<&'a str>,
+    /// Pid of the oldest ancestor of the same service.
     oldest_ancestor: Option<u32>,
+    /// When this process itself started.
+    #[schemars(with = "Option<String>")]
+    started_at: Option<Timestamp>,
+    /// What starts it again and again, where it is known by the shape of its processes.
+    supervisor: Option<SupervisorReport>,
+    /// What a person has to do to learn more than this row says.
+    remedy: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct SupervisorReport {
+    pid: u32,
+    /// gunicorn, uvicorn-workers, uvicorn-reload, flask-reload, django-reload, node-watch, nodemon
+    /// or pm2.
+    kind: &'static str,
+    /// Whether its own environment has the variable; null where that cannot be known.
+    holds: Option<bool>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -497,6 +515,7 @@ impl<'a> OccurrenceReport<'a> {
                 Origin::CiScope(_) => "ci_scope",
                 Origin::CiReference(_) => "ci_reference",
                 Origin::LaunchEnvironment => "launch_environment",
+                Origin::LiveEnvironment => "live_environment",
                 Origin::UnitEnvironment => "unit_environment",
                 Origin::UnitEnvironmentFile => "unit_environment_file",
             },
@@ -587,6 +606,13 @@ impl<'a> EvidenceReport<'a> {
                 program: &process.program,
                 container: process.container.as_deref(),
                 oldest_ancestor: process.oldest_ancestor,
+                started_at: process.started_at,
+                supervisor: process.supervisor.as_ref().map(|supervisor| SupervisorReport {
+                    pid: supervisor.pid,
+                    kind: supervisor.kind.name(),
+                    holds: supervisor.holds,
+                }),
+                remedy: process.remedy.as_deref(),
             }),
         }
     }

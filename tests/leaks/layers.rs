@@ -14,7 +14,9 @@ use std::{
 
 use super::{
     canary::{Canary, Format},
+    changing::{Changing, Linked},
     gate::Gate,
+    memory::memory_can_be_read,
     screens::look_at_everything,
     world::{Variables, Waiting, World, environment, quoted},
 };
@@ -76,6 +78,7 @@ struct Scene {
     /// Masks of these have to be seen.
     whole: Vec<Canary>,
     waiting: Vec<Waiting>,
+    changing: Option<Changing>,
 }
 
 impl Scene {
@@ -90,6 +93,7 @@ impl Scene {
             shell: Vec::new(),
             whole: Vec::new(),
             waiting: Vec::new(),
+            changing: None,
         };
         scene.dotenv(gate);
         scene.damaged(gate);
@@ -321,6 +325,23 @@ impl Scene {
                 &variables(&own[..1]),
             ),
         ];
+        // What a process has come to hold after its start, over what it was launched with.
+        let changed: Vec<_> = CREDENTIALS[..PLAIN]
+            .iter()
+            .map(|(_, _, variable, format)| (*variable, gate.key(*format, "a changed environment")))
+            .collect();
+        let start = Changing::start(Linked::Dynamically, "changing", &[]);
+        if let Some(mut changing) = start {
+            for (variable, key) in &changed {
+                changing.tell(&format!("put {variable}={}", key.text()));
+            }
+            let pid = changing.pid();
+            self.layer("changing", &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}"));
+            if memory_can_be_read() {
+                self.whole(&changed);
+            }
+            self.changing = Some(changing);
+        }
         for process in &processes {
             let pid = process.pid();
             self.layer(

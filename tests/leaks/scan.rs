@@ -151,7 +151,10 @@ impl<'a> Scanner<'a> {
                 for index in self.by_start.get(&start).into_iter().flatten() {
                     let needle = &self.needles[*index];
                     let here = text[at..].starts_with(&needle.text);
-                    if here && (!needle.alone || stands_alone(&text, at, needle.text.len())) {
+                    // Thousands of random digits look like six of some key's base64 now and then.
+                    let chance = here && needle.form == "base64" && in_a_fingerprint(&text, at);
+                    let alone = !needle.alone || stands_alone(&text, at, needle.text.len());
+                    if here && alone && !chance {
                         let key = (needle.key, view, needle.form);
                         found.entry(key).or_default().extend(needle.revealed.clone());
                     }
@@ -203,6 +206,16 @@ fn stands_alone(text: &[u8], at: usize, length: usize) -> bool {
         |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
     let before = at.checked_sub(1).and_then(|before| text.get(before));
     !is_word(before) && !is_word(text.get(at + length))
+}
+
+/// Whether this is a place in `keyfp1:K7QM2XPD:…`, which is a digest.
+fn in_a_fingerprint(text: &[u8], at: usize) -> bool {
+    let digit = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b':';
+    let before = text[..at].iter().rev().take_while(|byte| digit(byte)).count();
+    let word = &text[at - before..at];
+    [&b"keyfp1:"[..], b"keyfpk1:"]
+        .iter()
+        .any(|start| word.get(..start.len()).is_some_and(|it| it.eq_ignore_ascii_case(start)))
 }
 
 pub(crate) fn hex(bytes: &[u8]) -> String {

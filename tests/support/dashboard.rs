@@ -16,9 +16,10 @@ use stalekey::{
         outcome::{Outcome, ProbeReason, ProbeResult},
         place::{Place, Position},
         reading::{
-            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, ProcessFacts, Rank,
-            RequestContext, State, Unreadable, UnreadableKind, Yield,
+            Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank, RequestContext, State,
+            Unreadable, UnreadableKind, Yield,
         },
+        running::ProcessFacts,
         secret::SecretValue,
         snapshot::{Expected, ExpectedBy, Progress, Row, RowIdentity, Snapshot, Summary},
         verdict::{Certainty, Verdict},
@@ -200,6 +201,7 @@ fn worker(pid: u32) -> Row {
             program: "gunicorn".into(),
             container: None,
             oldest_ancestor: Some(4180),
+            ..ProcessFacts::default()
         }),
         ..Evidence::default()
     };

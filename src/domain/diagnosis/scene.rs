@@ -15,7 +15,7 @@ use crate::domain::{
     mask::length_bucket,
     outcome::Outcome,
     place::Place,
-    reading::{Occurrence, Origin, Yield},
+    reading::{Occurrence, Origin, Rank, Yield},
     snapshot::Row,
     trap::Trap,
     verdict::Verdict,
@@ -158,6 +158,28 @@ pub(super) fn by_outcome(
             }
         })
         .collect()
+}
+
+/// A running row with an old key, or one that is likely to have it.
+pub(super) fn is_old_process(row: &Row) -> bool {
+    row.kind.is_running() && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
+}
+
+/// It has its key since it was launched, as far as is known.
+pub(super) fn launched_with_it(row: &Row) -> bool {
+    row.rank == Rank::Launch
+        || row.occurrences.iter().any(|occurrence| {
+            occurrence.origin == Origin::LaunchEnvironment
+                && matches!(&occurrence.yields, Yield::Value(key)
+                    if row.key().is_some_and(|own| own.fingerprint == key.fingerprint))
+        })
+}
+
+/// It has its key from the container that it runs in; a program that loads a file of its own does
+/// not.
+pub(super) fn in_a_container(row: &Row) -> bool {
+    let process = row.evidence.process.as_ref();
+    process.is_some_and(|process| process.container.is_some()) && launched_with_it(row)
 }
 
 /// The name of a row in a sentence: `` `api .env` ``.

@@ -1,13 +1,15 @@
 //! A process runs with the key it was started with, and its source has another one by now.
 
-use super::{Finding, Fix, Scene, Severity, scene::name};
-use crate::domain::{age::span, judge::ago, snapshot::Row, verdict::Verdict};
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{in_a_container, is_old_process, launched_with_it, name},
+};
+use crate::domain::{age::span, judge::ago, reading::Rank, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .by_layer_and_key(|row| {
-            is_old_process(row)
-                && row.evidence.process.as_ref().is_some_and(|process| process.container.is_none())
+            is_old_process(row) && !in_a_container(row) && supervisor(row).is_none()
         })
         .into_iter()
         .filter_map(|rows| {
@@ -16,21 +18,22 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             Some(Finding {
                 code: "SK201",
                 severity: Severity::Error,
-                message: message(scene, row, rows.len()),
+                message: format!("{}.", story(scene, row, rows.len())),
                 restart_helps: helps,
-                fixes: vec![fix(scene, row, helps)],
+                fixes: vec![restart(scene, row, "restart it in full; a reload is not enough")],
                 rows,
             })
         })
         .collect()
 }
 
-/// A running row with an old key, or one that is likely to have it.
-pub(super) fn is_old_process(row: &Row) -> bool {
-    row.kind.is_running() && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
+/// The process that starts this one again and again.
+pub(super) fn supervisor(row: &Row) -> Option<&crate::domain::running::Supervisor> {
+    row.evidence.process.as_ref()?.supervisor.as_ref()
 }
 
-fn message(scene: &Scene<'_>, row: &Row, count: usize) -> String {
+/// Who has which key since when, and what its source has; no full stop.
+pub(super) fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
     let process = row.evidence.process.as_ref();
     let who = match (count, process) {
         (1, Some(process)) => {
@@ -43,32 +46,42 @@ fn message(scene: &Scene<'_>, row: &Row, count: usize) -> String {
         Some(started) => format!("started {}", ago(scene.now, started)),
         None => "started earlier".to_owned(),
     };
+    let fixed = if launched_with_it(row) {
+        "an environment is fixed at start"
+    } else {
+        "a program loads its keys when it starts"
+    };
     let source = scene.configuration_of(row);
     let changed = source.and_then(|source| source.evidence.changed());
     let tail = match (source, changed, row.evidence.started_at) {
         (Some(source), Some(changed), Some(start)) if changed > start => format!(
-            "{} changed {} later, and an environment is fixed at start",
+            "{} changed {} later, and {fixed}",
             name(source),
             span(changed.as_second() - start.as_second())
         ),
         (Some(source), ..) => format!("{} has another one", name(source)),
-        (None, ..) => "an environment is fixed at start".to_owned(),
+        (None, ..) => fixed.to_owned(),
     };
     match row.key() {
-        Some(key) => format!("{who} {started} with the key {}; {tail}.", key.told()),
-        None => format!("{who} {started}; {tail}."),
+        Some(key) if row.rank == Rank::Live => {
+            let holds = if count == 1 { "holds" } else { "hold" };
+            format!("{who} {started} and now {holds} the key {}; {tail}", key.told())
+        }
+        Some(key) => format!("{who} {started} with the key {}; {tail}", key.told()),
+        None => format!("{who} {started}; {tail}"),
     }
 }
 
-fn fix(scene: &Scene<'_>, row: &Row, helps: Option<bool>) -> Fix {
-    if helps == Some(false) {
+/// What a person does to start it again, in these words, unless that would load the same key.
+pub(super) fn restart(scene: &Scene<'_>, row: &Row, words: &str) -> Fix {
+    if scene.restart_helps(row) == Some(false) {
         let source = scene.configuration_of(row).map_or_else(|| "its source".to_owned(), name);
         return Fix::text(format!(
             "update {source} first: a restart would load the same key again"
         ));
     }
     match &row.restart {
-        Some(command) => Fix::command("restart it in full; a reload is not enough", command),
-        None => Fix::text("stop it and start it again; a reload is not enough"),
+        Some(command) => Fix::command(words, command),
+        None => Fix::text(words),
     }
 }

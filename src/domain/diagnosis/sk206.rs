@@ -2,8 +2,7 @@
 
 use super::{
     Finding, Fix, Scene, Severity,
-    scene::{name, quoted},
-    sk201::is_old_process,
+    scene::{in_a_container, is_old_process, name, quoted},
 };
 use crate::domain::{
     judge::ago,
@@ -13,7 +12,7 @@ use crate::domain::{
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
-        .by_layer_and_key(|row| is_old_process(row) && container(row).is_some())
+        .by_layer_and_key(|row| is_old_process(row) && in_a_container(row))
         .into_iter()
         .filter_map(|rows| {
             let row = &scene.rows[*rows.first()?];

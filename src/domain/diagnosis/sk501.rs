@@ -4,7 +4,10 @@ use super::{
     Finding, Fix, Scene, Severity,
     scene::{in_brackets, name},
 };
-use crate::domain::reading::{State, Unreadable, UnreadableKind};
+use crate::domain::{
+    reading::{State, Unreadable, UnreadableKind},
+    snapshot::Row,
+};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
@@ -28,14 +31,17 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
                 message: format!("{} could not be read{place}: {}.", name(row), why.detail),
                 rows: vec![index],
                 restart_helps: None,
-                fixes: vec![Fix::text(next_step(why))],
+                fixes: vec![Fix::text(next_step(row, why))],
             }
         })
         .collect()
 }
 
-fn next_step(why: &Unreadable) -> &'static str {
+fn next_step(row: &Row, why: &Unreadable) -> &'static str {
     match why.kind {
+        UnreadableKind::WrongFormat if row.kind.is_running() => {
+            "correct `match` in the inventory, or the file it names"
+        }
         UnreadableKind::NotAFile => "point the layer at the regular file that the consumer reads",
         UnreadableKind::TooLarge => "check the path; no file of this kind is that large",
         UnreadableKind::Changed => "check again when nothing writes the file",

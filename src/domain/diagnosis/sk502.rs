@@ -20,12 +20,12 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         })
         .map(|(index, row, why)| {
             let place = in_brackets(why.place.as_ref().or(row.place.as_ref()));
-            let fix = match (row.kind, &row.evidence.process) {
-                (LayerKind::Process, Some(process)) if process.user != "root" => {
-                    format!("run stalekey as `{}` or as root", process.user)
-                }
-                (LayerKind::Process, _) => "run stalekey as root".to_owned(),
-                _ => "run stalekey as the user who may read it".to_owned(),
+            let process = row.evidence.process.as_ref();
+            let of_process = process.and_then(|process| process.remedy.clone());
+            let fix = match why.remedy.clone().or(of_process) {
+                Some(remedy) => remedy,
+                None if row.kind == LayerKind::Process => "run stalekey as root".to_owned(),
+                None => "run stalekey as the user who may read it".to_owned(),
             };
             Finding {
                 code: "SK502",

@@ -3,6 +3,7 @@
 use super::{Finding, Fix, Scene, Severity, scene::name};
 use crate::domain::{
     reading::{OpaqueReason, State},
+    snapshot::Row,
     verdict::Verdict,
 };
 
@@ -20,9 +21,17 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             message: format!("{} cannot be judged: {}.", name(row), reason.text()),
             rows: vec![index],
             restart_helps: None,
-            fixes: vec![Fix::text(next_step(reason))],
+            fixes: vec![Fix::text(next_step(reason))]
+                .into_iter()
+                .chain(remedy(row).map(Fix::text))
+                .collect(),
         })
         .collect()
+}
+
+/// What would tell more of a process.
+fn remedy(row: &Row) -> Option<&str> {
+    row.evidence.process.as_ref()?.remedy.as_deref()
 }
 
 const fn next_step(reason: OpaqueReason) -> &'static str {
@@ -35,7 +44,10 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         | OpaqueReason::Conditional
         | OpaqueReason::Elsewhere => "add the place the value comes from as a layer of its own",
         OpaqueReason::Untrusted => "trust the inventory",
-        OpaqueReason::NotInLaunchEnvironment | OpaqueReason::Erased => {
+        OpaqueReason::NotInLaunchEnvironment
+        | OpaqueReason::NotInLiveEnvironment
+        | OpaqueReason::GivenLater
+        | OpaqueReason::Erased => {
             "name the file it loads as its `source`, so that times can be compared"
         }
     }

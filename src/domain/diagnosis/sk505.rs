@@ -6,11 +6,15 @@ use crate::domain::reading::{MissingReason, State};
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
-        .filter(|(_, row)| matches!(row.state, State::Missing(MissingReason::NotRunning)))
-        .map(|(index, row)| Finding {
+        .filter_map(|(index, row)| match row.state {
+            State::Missing(MissingReason::NotRunning) => Some((index, row, "No process matches")),
+            State::Missing(MissingReason::TooFew) => Some((index, row, "Too few processes match")),
+            _ => None,
+        })
+        .map(|(index, row, what)| Finding {
             code: "SK505",
             severity: Severity::Warning,
-            message: format!("No process matches {}.", name(row)),
+            message: format!("{what} {}.", name(row)),
             rows: vec![index],
             restart_helps: None,
             fixes: vec![Fix::text("start it, or correct `match` in the inventory")],

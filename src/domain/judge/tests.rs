@@ -13,10 +13,8 @@ use crate::domain::{
     layer::LayerKind,
     outcome::{ContextHeader, Outcome, Trial},
     place::{Place, Position},
-    reading::{
-        Evidence, Occurrence, Origin, ProcessFacts, RequestContext, Unreadable, UnreadableKind,
-        Yield,
-    },
+    reading::{Evidence, Occurrence, Origin, RequestContext, Unreadable, UnreadableKind, Yield},
+    running::{ProcessFacts, Supervisor, SupervisorKind},
     secret::SecretValue,
 };
 
@@ -134,8 +132,7 @@ impl World {
             pid: 4182,
             user: "www".into(),
             program: "gunicorn".into(),
-            container: None,
-            oldest_ancestor: None,
+            ..ProcessFacts::default()
         });
         self
     }
@@ -386,6 +383,128 @@ fn a_process_that_loads_its_own_file_is_judged_by_time(
         assert_eq!(judgement.rows[1].rank, Rank::Inferred);
         assert_eq!(judgement.rows[1].certainty, Certainty::Likely);
     }
+}
+
+/// Seconds before the present: when the source was written, when it appeared where it is, when the
+/// service started and when this process of it.
+#[rstest]
+#[case::before_both(100, 50, 200, 200, "likely stale")]
+#[case::between(100, 50, 75, 75, "at the moment in which")]
+#[case::after_both(100, 50, 40, 40, "it started after `.env` changed")]
+#[case::time_of_the_future(50, 100, 75, 75, "at the moment in which")]
+#[case::too_close(100, 100, 102, 102, "at the moment in which")]
+#[case::far_enough(100, 100, 103, 103, "likely stale")]
+#[case::worker_after(100, 100, 200, 50, "either key is possible")]
+#[case::worker_before(100, 100, 200, 150, "likely stale")]
+fn a_start_counts_against_the_whole_change(
+    #[case] written: i64,
+    #[case] placed: i64,
+    #[case] service: i64,
+    #[case] own: i64,
+    #[case] said: &str,
+) {
+    let ago = |seconds| Some(now() - SignedDuration::from_secs(seconds));
+    let mut world = World::new().file(".env", "new", Outcome::Alive);
+    world.readings[0].evidence.modified_at = ago(written);
+    world.readings[0].evidence.changed_at = ago(placed);
+    let opaque = State::Opaque(OpaqueReason::NotInLiveEnvironment);
+    let mut world =
+        world.row("api", LayerKind::Process, Some(".env"), opaque, Outcome::NotProbed).started(0);
+    let evidence = &mut world.readings[1].evidence;
+    evidence.started_at = ago(service);
+    evidence.process.as_mut().unwrap().started_at = ago(own);
+    let row = &world.judge().rows[1];
+    assert!(row.reason.contains(said), "{}", row.reason);
+    assert_eq!(row.verdict == Verdict::Stale, said == "likely stale");
+}
+
+#[test]
+fn what_a_process_holds_now_is_certain_and_what_it_was_launched_with_is_likely() {
+    for (rank, certainty) in [(Rank::Live, Certainty::Certain), (Rank::Launch, Certainty::Likely)] {
+        let mut world = World::new()
+            .file(".env", "new", Outcome::Alive)
+            .row("api", LayerKind::Process, Some(".env"), State::Found(key("old")), Outcome::Dead)
+            .started(30);
+        world.readings[1].rank = rank;
+        let process = world.readings[1].evidence.process.as_mut().unwrap();
+        process.remedy = (rank == Rank::Launch).then(|| "run stalekey as root".to_owned());
+        let row = &world.judge().rows[1];
+        assert_eq!((row.verdict, row.certainty), (Verdict::Stale, certainty));
+        assert!(row.reason.starts_with(rank.wording()), "{}", row.reason);
+        assert_eq!(row.reason.ends_with("; run stalekey as root"), rank == Rank::Launch);
+    }
+}
+
+/// What it was launched with is shown beside what it holds, and never becomes a finding.
+#[test]
+fn a_launch_that_says_otherwise_changes_nothing() {
+    let mut world = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .row("api", LayerKind::Process, Some(".env"), State::Found(key("new")), Outcome::Alive)
+        .started(30);
+    world.readings[1].rank = Rank::Live;
+    let occurrence = |name: &str, origin: Origin, wins: bool| Occurrence {
+        place: Place { path: None, position: None },
+        origin,
+        wins,
+        ..Occurrence::new(
+            "OPENAI_API_KEY",
+            Position { line: 1, column: 1 },
+            Yield::Value(key(name)),
+        )
+    };
+    world.readings[1].occurrences = vec![
+        occurrence("new", Origin::LiveEnvironment, true),
+        occurrence("old", Origin::LaunchEnvironment, false),
+    ];
+    let judgement = world.judge();
+    assert_eq!(judgement.rows[1].verdict, Verdict::Current);
+    assert!(judgement.findings.is_empty(), "{:?}", judgement.findings);
+}
+
+#[test]
+fn a_process_that_may_not_be_read_is_unproven() {
+    let why = Unreadable::new(UnreadableKind::NoPermission, "its environment belongs to `www`");
+    let mut world = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .row("api", LayerKind::Process, Some(".env"), State::Unreadable(why), Outcome::NotProbed)
+        .started(30);
+    world.readings[1].evidence.process.as_mut().unwrap().remedy = Some("run as `www`".into());
+    let judgement = world.judge();
+    assert_eq!(judgement.rows[1].verdict, Verdict::Unproven);
+    assert_eq!(judgement.rows[1].reason, "its environment belongs to `www`; run as `www`");
+    assert_eq!(codes(&judgement), ["SK502"]);
+    assert_eq!(judgement.findings[0].fixes[0].text, "run as `www`");
+}
+
+#[rstest]
+#[case::loads_itself(SupervisorKind::Gunicorn, Some(false), "SK202", "new workers are enough")]
+#[case::inherits(SupervisorKind::Gunicorn, Some(true), "SK202", "HUP) starts workers that inherit")]
+#[case::who_knows(SupervisorKind::Gunicorn, None, "SK202", "HUP) starts workers that inherit")]
+#[case::uvicorn(SupervisorKind::UvicornWorkers, Some(false), "SK202", "stop the uvicorn master")]
+#[case::watched(SupervisorKind::NodeWatch, Some(false), "SK216", "save a source file, so that")]
+#[case::watcher_has_it(SupervisorKind::FlaskReload, Some(true), "SK216", "is not enough")]
+#[case::copied(SupervisorKind::Pm2, None, "SK203", "--update-env")]
+fn the_fix_names_the_restart_that_works(
+    #[case] kind: SupervisorKind,
+    #[case] holds: Option<bool>,
+    #[case] code: &str,
+    #[case] fix: &str,
+) {
+    let mut world = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .row("api", LayerKind::Process, Some(".env"), State::Found(key("old")), Outcome::Dead)
+        .started(30);
+    world.readings[1].rank = Rank::Live;
+    let process = world.readings[1].evidence.process.as_mut().unwrap();
+    process.supervisor = Some(Supervisor { pid: 41, kind, holds });
+    let judgement = world.judge();
+    assert_eq!(codes(&judgement), [code]);
+    let found = &judgement.findings[0];
+    assert!(found.fixes[0].text.contains(fix), "{:?}", found.fixes);
+    let hangs_up = found.fixes.iter().any(|fix| fix.command.as_deref() == Some("kill -HUP 41"));
+    assert_eq!(hangs_up, fix == "new workers are enough");
+    assert_eq!(found.restart_helps, Some(true));
 }
 
 #[test]

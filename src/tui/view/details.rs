@@ -14,7 +14,7 @@ use crate::{
         key::Key,
         layer::LayerKind,
         outcome::Received,
-        reading::{Occurrence, Origin, State, Yield},
+        reading::{Occurrence, Origin, Rank, State, Yield},
         snapshot::Row,
     },
     tui::{
@@ -285,10 +285,12 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
         let model = page.model;
         let from_here =
             row.kind == LayerKind::Dotenv && occurrence.origin == Origin::ShellEnvironment;
-        let name = match (occurrence.wins, from_here) {
-            (true, _) => "wins",
-            (false, true) => "from here",
-            (false, false) => "no effect",
+        let at_start = row.kind.is_running() && occurrence.origin == Origin::LaunchEnvironment;
+        let name = match (occurrence.wins, from_here, at_start) {
+            (true, ..) => "wins",
+            (false, true, _) => "from here",
+            (false, _, true) => "at start",
+            (false, false, false) => "no effect",
         };
         let style = if occurrence.wins { model.styles.heading } else { model.styles.dim };
         let mut spans = Vec::new();
@@ -336,6 +338,7 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::CiScope(scope) => Some(format!("scope {scope}")),
         Origin::CiReference(name) => Some(format!("takes {name}")),
         Origin::LaunchEnvironment => Some("launched with".to_owned()),
+        Origin::LiveEnvironment => Some("holds now".to_owned()),
         Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
         Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
     };
@@ -366,7 +369,23 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
             &format!("{} ({}), user {}{container}", process.program, process.pid, process.user),
         );
         if let Some(ancestor) = process.oldest_ancestor.filter(|pid| *pid != process.pid) {
-            page.fact("started by", &format!("pid {ancestor}, whose environment it inherited"));
+            page.fact("belongs to", &format!("pid {ancestor}, the oldest of the same service"));
+            page.time("itself since", process.started_at);
+        }
+        if let Some(supervisor) = &process.supervisor {
+            let holds = match supervisor.holds {
+                Some(true) => ", which has the variable itself and hands it down",
+                Some(false) => ", which has no such variable: this process gets its own",
+                None => "",
+            };
+            let text = format!("{} (pid {}){holds}", supervisor.kind.text(), supervisor.pid);
+            page.fact("started by", &text);
+        }
+        if let Some(remedy) = &process.remedy {
+            page.fact("to be sure", remedy);
+        }
+        if row.rank == Rank::Live && row.key().is_some() {
+            page.fact("mind", "a client object built earlier may still hold the old key");
         }
     }
     for file in &evidence.files {

@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    domain::snapshot::Row,
+    domain::{reading::Origin, snapshot::Row},
     tui::{
         action::{Action, Scope},
         model::Model,
@@ -149,7 +149,10 @@ fn facts(model: &Model, ranked: &mut Vec<Ranked>, row: &Row, room: usize) {
     if let Some(expected) = parts::expected(model, row) {
         fact(7, "expected", expected);
     }
-    if let Some(place) = &row.place {
+    if let Some(process) = &row.evidence.process {
+        let variable = row.variable.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
+        fact(5, "process", plain(model.glyphs.own(&format!("{}{variable}", process.who()))));
+    } else if let Some(place) = &row.place {
         let variable = row.variable.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
         let most = room.saturating_sub(9 + width(&variable));
         let place = fit_end(&place.to_string(), most, ellipsis).into_owned();
@@ -158,7 +161,7 @@ fn facts(model: &Model, ranked: &mut Vec<Ranked>, row: &Row, room: usize) {
     let losing: Vec<String> = row
         .occurrences
         .iter()
-        .filter(|occurrence| !occurrence.wins)
+        .filter(|occurrence| !occurrence.wins && occurrence.origin != Origin::LaunchEnvironment)
         .map(|occurrence| occurrence.place.to_string())
         .collect();
     if !losing.is_empty() {
