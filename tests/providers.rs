@@ -97,7 +97,12 @@ fn every_page_is_readable_at_eighty_columns() {
         pages += 1;
     }
     assert_eq!(pages, 47);
-    for (id, word) in [("nvidia", "Low confidence"), ("ai21", "low confidence"), ("aws", "SigV4")] {
+    for (id, word) in [
+        ("nvidia", "Low confidence"),
+        ("ai21", "low confidence"),
+        ("aws", "SigV4"),
+        ("cloudflare", "/accounts/{account_id}/tokens/verify"),
+    ] {
         assert!(world.text(&["providers", id]).contains(word), "{id}");
     }
     assert!(list.contains("low confidence") && list.contains("not asked"));

@@ -4,7 +4,7 @@ use crate::{
     domain::outcome::{Confidence, Outcome},
     providers::{
         Provider,
-        file::{AnswerEntry, Condition, Scalar, Status},
+        file::{AnswerEntry, Condition, Scalar, Status, VariantEntry},
         usual,
     },
 };
@@ -63,6 +63,20 @@ impl Provider {
             source: if usual::is_one(row) { "usual".to_owned() } else { source },
             confidence: self.confidence_of(row),
         }
+    }
+}
+
+impl VariantEntry {
+    /// `asked at /path, the key in x-api-key`.
+    pub(crate) fn in_words(&self) -> String {
+        let parts = [
+            self.path.as_ref().map(|path| format!("asked at {path}")),
+            self.header.as_ref().map(|header| format!("the key in {header}")),
+            self.scheme.map(|scheme| format!("as {}", scheme.name())),
+            self.username.as_ref().map(|username| format!("its user {username}")),
+        ];
+        let headers = self.headers.keys().map(|name| format!("with {name}"));
+        parts.into_iter().flatten().chain(headers).collect::<Vec<_>>().join(", ")
     }
 }
 

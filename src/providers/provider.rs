@@ -113,7 +113,7 @@ pub struct Companion<'p> {
 }
 
 /// One format of keys, for people.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KeyFormat<'p> {
     /// `legacy`.
     pub name: &'p str,
@@ -125,6 +125,8 @@ pub struct KeyFormat<'p> {
     pub assigned_only: bool,
     /// Why keys of this form are never asked about.
     pub unprobed: Option<&'p str>,
+    /// How they are asked about, where that differs from the provider's other keys.
+    pub asked: Option<String>,
 }
 
 impl Provider {
@@ -249,6 +251,7 @@ impl Provider {
             lengths: &shape.lengths,
             assigned_only: shape.assigned_only,
             unprobed: shape.unprobed.as_deref(),
+            asked: shape.probe.as_ref().map(VariantEntry::in_words),
         })
     }
 

@@ -79,6 +79,9 @@ fn key_format(format: &KeyFormat<'_>) -> String {
     if format.assigned_only {
         text.push_str("; shared with others");
     }
+    if let Some(asked) = &format.asked {
+        text.push_str(&format!("; {asked}"));
+    }
     if let Some(why) = format.unprobed {
         text.push_str(&format!("; never asked about: {why}"));
     }
