@@ -1,7 +1,6 @@
 //! Between here and a provider: names, connections, certificates and proxies. Each failure has its own
 //! reason and its own next step, and no key gets further than it.
 
-#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/context.rs"]
 mod context;
 #[path = "support/contract.rs"]
@@ -353,4 +352,64 @@ fn a_proxy_that_opens_tls_is_named() {
     let step = format!("The proxy http://{} may open TLS", proxy.address());
     assert_told(&scene.check(None), "the certificate's issuer is not trusted here", &step);
     assert!(provider.asked().is_empty(), "it got no key");
+}
+
+/// A provider whose regions do not know each other's keys.
+const REGIONAL: &str = r#"
+id = "regional"
+name = "Regional"
+confidence = "high"
+sources.own = "this test"
+variables = ["OPENAI_API_KEY"]
+base_url_variables = ["REGIONAL_SITE"]
+endpoint = "https://us.regional.test/v1"
+regions.us = "https://us.regional.test/v1"
+regions.eu = "https://eu.regional.test/v1"
+regions_apart = true
+dashboard = "https://regional.test/keys"
+rotation = "Make a second key first."
+
+[probe]
+path = "/models"
+header = "Authorization"
+scheme = "bearer"
+
+[success]
+status = 200
+when = { pointer = "/data", exists = true }
+meaning = "Accepted."
+source = "own"
+
+[[answers]]
+status = 401
+outcome = "dead"
+meaning = "Unknown in this region."
+advice = "Make a new key."
+source = "own"
+"#;
+
+/// A living key is never called dead: one of another region is refused like a deleted one.
+#[test]
+fn a_refusal_judges_a_key_only_where_the_region_is_known() {
+    let Some(authority) = Authority::new() else { return };
+    let context = TestContext::new();
+    context.write("home/.config/stalekey/providers/regional.toml", REGIONAL);
+    let key = "a-key-of-the-european-region-0001";
+    context.write("somewhere.env", format!("OPENAI_API_KEY={key}\n"));
+    context.write("there.env", format!("OPENAI_API_KEY={key}\nREGIONAL_SITE=us\n"));
+    let head = "version = 1\n[credentials.openai]\nprovider = \"regional\"\n";
+    let rest = dotenv("somewhere.env") + &dotenv("there.env");
+    context.write("stalekey.toml", format!("{head}[environments.production]\n{rest}"));
+    let provider = authority.provider("us.regional.test", Issuer::Ours, VALID, &[]);
+    let proxy = Proxy::start(Manner::Tunnel(provider.port()));
+    let scene = Scene { context, new: String::new() }
+        .with("SSL_CERT_FILE", authority.root())
+        .with("HTTPS_PROXY", format!("http://{}", proxy.address()));
+    let report = scene.check(None);
+    let outcome = |layer: &str| report.row(layer)["probe"]["outcome"].clone();
+    assert_eq!((outcome("somewhere.env"), outcome("there.env")), ("unknown".into(), "dead".into()));
+    assert_eq!(report.row("somewhere.env")["verdict"], "unproven");
+    let table = scene.context.run(&["check"]).stdout;
+    assert!(table.contains("Name the region: REGIONAL_SITE in the layer"), "{table}");
+    assert_eq!(provider.asked().len(), 2, "one question in each run");
 }

@@ -80,9 +80,12 @@ const OTHERS: &[Sample<'_>] = &[
     },
     Sample {
         trap: "fish-universal",
-        files: &[("config.fish", "set -gx A 1\n"), ("fish_variables", "SETUVAR --export K:abc\n")],
+        files: &[
+            ("config.fish", "set -gx A 1\n"),
+            ("fish_variables", "# VERSION: 3.0\nSETUVAR --export K:abc\n"),
+        ],
         layer: "kind = \"shell-file\"\npath = \"config.fish\"",
-        place: "fish_variables:1:",
+        place: "fish_variables:2:",
     },
     Sample {
         trap: "yaml-retyped",

@@ -84,6 +84,21 @@ pub(super) fn plan(
     })
 }
 
+/// The usual endpoint was asked because nobody named a region, and its provider's regions do not
+/// know each other's keys.
+pub(super) fn asked_in_any_region(
+    setup: &Setup,
+    identity: &ProbeIdentity,
+    reading: &Reading<Key>,
+) -> bool {
+    let base = reading.context.base_url.as_deref();
+    setup.catalogue.provider(&identity.provider).is_some_and(|provider| {
+        provider.regions_are_apart()
+            && identity.endpoint.is_catalogues_own()
+            && base.and_then(|base| Endpoint::own(provider, base)).is_none()
+    })
+}
+
 /// What a row shows that is not asked about.
 pub(super) fn unasked(
     setup: &Setup,

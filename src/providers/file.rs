@@ -71,6 +71,10 @@ pub(crate) struct ProviderFile {
     /// have for it. A layer that names one of them is asked about there.
     #[serde(default)]
     pub(crate) regions: BTreeMap<String, String>,
+    /// Each region knows its own keys only, and refuses those of the others as it refuses a deleted
+    /// one: a refusal judges a key only where the region is known.
+    #[serde(default)]
+    pub(crate) regions_apart: bool,
     /// Values that a request needs beside the key.
     #[serde(default)]
     pub(crate) companions: Vec<CompanionEntry>,

@@ -207,6 +207,11 @@ impl Provider {
         self.file.regions.iter().map(|(name, endpoint)| (name.as_str(), endpoint.as_str()))
     }
 
+    /// A refusal may only mean that the key is one of another region.
+    pub fn regions_are_apart(&self) -> bool {
+        self.file.regions_apart
+    }
+
     /// The base URL of the region of this name.
     pub fn region(&self, name: &str) -> Option<&str> {
         let named = self.regions().find(|(region, _)| region.eq_ignore_ascii_case(name));

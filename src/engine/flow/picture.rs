@@ -16,14 +16,14 @@ use crate::{
         inert::inert,
         judge::{Question, judge},
         key::Key,
-        outcome::{ProbeReason, ProbeResult},
+        outcome::{Outcome, ProbeReason, ProbeResult},
         reading::{Reading, State},
         snapshot::{Snapshot, Summary},
         way::Way,
     },
     engine::{
         intern::lengthened,
-        plan::{plan, unasked},
+        plan::{asked_in_any_region, plan, unasked},
     },
     inventory::Expect,
 };
@@ -131,7 +131,14 @@ impl Flow {
         match plan(&self.setup, credential, reading) {
             Err(reason) => unasked(&self.setup, Some(credential), reason),
             Ok(identity) => match self.answers.get(&identity) {
-                Some(answer) => for_models(answer.result.clone(), credential),
+                Some(answer) => {
+                    let result = for_models(answer.result.clone(), credential);
+                    if asked_in_any_region(&self.setup, &identity, reading) {
+                        of_some_region(result, credential)
+                    } else {
+                        result
+                    }
+                }
                 None => unasked(&self.setup, Some(credential), ProbeReason::Pending),
             },
         }
@@ -183,6 +190,21 @@ pub(super) fn notices<'way>(ways: impl Iterator<Item = &'way Way> + Clone) -> Ve
     let roots: BTreeSet<String> = ways.filter_map(Way::roots_text).collect();
     let proxies = proxies.iter().map(|proxy| format!("asked through the proxy {proxy}"));
     proxies.chain(roots).collect()
+}
+
+/// A refused key may be alive in another region: where neither the layer nor the inventory names
+/// one, the answer is no verdict.
+fn of_some_region(result: ProbeResult, credential: &CredentialFacts) -> ProbeResult {
+    if result.outcome != Outcome::Dead {
+        return result;
+    }
+    let variable = credential.base_url_variables.first();
+    let variable = variable.map(|name| format!("{name} in the layer, or ")).unwrap_or_default();
+    ProbeResult {
+        outcome: Outcome::Unknown,
+        advice: Some(format!("Name the region: {variable}the endpoint in the inventory.")),
+        ..result
+    }
 }
 
 /// One answer may serve credentials that need different models; a row names its own only.
