@@ -254,9 +254,11 @@ fn workers_of_uvicorn(#[case] service: &str, #[case] how: &str, #[case] exported
     let mut after = scene.start(&words, how, exported.then_some(&*scene.new));
     after.ask_at_its_port();
     for service in [&before, &after] {
-        let report = scene.check(&format!("pid = {}", service.pid()));
-        let rows = report.rows().iter().filter(|row| row["layer"] == "app").count();
-        assert_eq!(rows, 2, "a row for each worker: {:#}", report.0["rows"]);
+        let report = wait::until("a row for each worker", || {
+            let report = scene.check(&format!("pid = {}", service.pid()));
+            let rows = report.rows().iter().filter(|row| row["layer"] == "app").count();
+            (rows == 2).then_some(report)
+        });
         let told = scene.compare(&report);
         assert!(told >= 1 || !memory_can_be_read());
     }

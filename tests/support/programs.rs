@@ -7,7 +7,7 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
@@ -376,7 +376,12 @@ impl<'a> Pm2<'a> {
 
     /// Runs one of its commands to its end.
     pub(crate) fn run(&self, words: &[&str], variables: &[(&str, &str)]) {
-        let output = Command::new(&self.words[0])
+        let output = self.output(words, variables).expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    fn output(&self, words: &[&str], variables: &[(&str, &str)]) -> std::io::Result<Output> {
+        Command::new(&self.words[0])
             .args(&self.words[1..])
             .args(words)
             .current_dir(self.folder)
@@ -387,14 +392,12 @@ impl<'a> Pm2<'a> {
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
-            .expect("it runs");
-        assert!(output.status.success(), "{output:?}");
     }
 }
 
 impl Drop for Pm2<'_> {
     fn drop(&mut self) {
-        self.run(&["kill"], &[]);
+        let _ = self.output(&["kill"], &[]);
     }
 }
 
