@@ -109,9 +109,8 @@ impl Reader<'_> {
                 }),
             }
         };
-        let of_file = |name: &str| {
-            protected.contains(name) && !collector.environment().contains_key(name)
-        };
+        let of_file =
+            |name: &str| protected.contains(name) && !collector.environment().contains_key(name);
         let expanded = expand_strictly(value, work, &look_up, &of_file)?;
         Ok(unescape_dollars(&expanded))
     }
