@@ -9,17 +9,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::input::END_OF_FILE;
+use super::{input::END_OF_FILE, support::shared};
 
 /// A longer text is a page, and slow to change into something telling.
 const LONGEST: usize = 4 * 1024;
-
-/// The folder of the project, from its own package and from the one of the fuzz targets.
-fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let above = package.parent().filter(|_| !package.join("assets").is_dir());
-    above.unwrap_or(package).to_owned()
-}
 
 /// Files below a path, in the order of their names.
 fn below(path: &Path, extension: &str, found: &mut Vec<PathBuf>) {
@@ -38,7 +31,8 @@ fn below(path: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 /// Every file of the project below a path.
 pub fn files(path: &str, extension: &str) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    below(&root().join(path), extension, &mut found);
+    // Seeds are made by the tests of the project, whose folder this is then.
+    below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path), extension, &mut found);
     assert!(!found.is_empty(), "no seeds in {path}");
     found.iter().map(|file| fs::read(file).expect("a file of the project")).collect()
 }
@@ -134,11 +128,7 @@ fn unescaped(source: &[u8]) -> (Vec<u8>, usize) {
 
 /// A file of the conformance data, when it is there.
 fn conformance(path: &str) -> Option<Value> {
-    let beside = root().join("../shared");
-    let folders =
-        std::env::var_os("STALEKEY_SHARED").map(PathBuf::from).into_iter().chain([beside]);
-    let text = folders.map(|folder| folder.join(path)).find_map(|file| fs::read(file).ok())?;
-    serde_json::from_slice(&text).ok()
+    serde_json::from_slice(&fs::read(shared(path)?).ok()?).ok()
 }
 
 /// The texts of one field of the conformance data.
