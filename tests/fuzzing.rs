@@ -101,9 +101,8 @@ fn word(line: &str) -> Vec<u8> {
 }
 
 fn run(target: &Target, bytes: &[u8]) {
-    if catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).is_err() {
-        panic!("{}: b\"{}\"", target.name, bytes.escape_ascii());
-    }
+    let holds = catch_unwind(AssertUnwindSafe(|| (target.run)(bytes))).is_ok();
+    assert!(holds, "{}: b\"{}\"", target.name, bytes.escape_ascii());
 }
 
 /// The seeds, then this many changed ones.

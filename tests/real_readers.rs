@@ -23,9 +23,8 @@ use serde::Deserialize;
 use stalekey::{
     domain::{reading::Yield, secret::SecretValue},
     formats::{
-        Contents, Environment,
+        Environment,
         dotenv::{Dialect, ProcessWins, parse},
-        shell::{self, Shell},
     },
 };
 
@@ -51,45 +50,36 @@ enum Answer {
 /// The environment that the readers run in.
 const BASE: [(&str, &str); 2] = [("PARENT", "from-parent"), ("EMPTY", "")];
 
-/// The words of a shell's own language; the other readers have other plans for such lines.
-const OF_SHELLS: [&str; 22] = [
-    "; ",
-    " & ",
-    " && ",
-    " || ",
-    "(",
-    ")",
-    " < ",
-    "\\\n",
-    "$'",
-    "~",
-    "*",
-    "{a,b}",
-    "${#A}",
-    "${A:+x}",
-    "${A:=y}",
-    "unset A\n",
-    "export A\n",
-    "true\n",
-    "A+=",
-    "!",
-    "$((1+",
-    "))",
-];
-
 /// Files that a reader treats as no rule of it could say, each with the reason.
-const EXCEPTIONS: &[Exception] = &[Exception {
-    reader: "make",
-    reason: "`export A B=1` puts a second `B` into the environment, before or after the first",
-    concerns: |text| {
-        let later = |line: &str| line.split_whitespace().skip(2).any(|word| word.contains('='));
-        text.lines().any(|line| line.contains("export") && later(line))
+const EXCEPTIONS: &[Exception] = &[
+    Exception {
+        reader: "sh",
+        reason: "bash drops the command of a bad substitution and reads on; we stop and say so",
+        concerns: |text| ["${}", "${A.b}"].iter().any(|word| text.contains(word)),
     },
-}];
+    Exception {
+        reader: "sh",
+        reason: "the name that `export` is given is quoted, or comes from a reference",
+        concerns: |text| {
+            let quoted = |word: &str| word.contains(['\'', '"', '$', '\\']);
+            let exports = text.split("export").skip(1);
+            exports
+                .into_iter()
+                .any(|rest| rest.split_once('=').is_some_and(|(name, _)| quoted(name)))
+        },
+    },
+    Exception {
+        reader: "make",
+        reason: "`export A B=1` puts a second `B` into the environment, before or after the first",
+        concerns: |text| {
+            let later = |line: &str| line.split_whitespace().skip(2).any(|word| word.contains('='));
+            text.lines().any(|line| line.contains("export") && later(line))
+        },
+    },
+];
 
 struct Exception {
     reader: &'static str,
-    #[expect(dead_code, reason = "whoever reads this should know")]
     reason: &'static str,
     concerns: fn(&str) -> bool,
 }
@@ -185,49 +175,20 @@ fn base() -> Environment {
     BASE.map(|(name, value)| (name.to_owned(), SecretValue::new(value))).into()
 }
 
-/// Whose rules of ours the file is read by.
-#[derive(Clone, Copy)]
-enum Reader {
-    Dotenv(Dialect),
-    Shell(Shell),
-}
-
-impl Reader {
-    fn of(name: &str) -> Self {
-        let shell = match name {
-            "bash" => Some(Shell::Bash),
-            "zsh" => Some(Shell::Zsh),
-            "dash" => Some(Shell::Posix),
-            _ => None,
-        };
-        shell.map_or_else(
-            || Self::Dotenv(Dialect::from_name(name).unwrap_or_else(|| panic!("no {name} here"))),
-            Self::Shell,
-        )
-    }
-
-    fn read(self, bytes: &[u8], environment: &Environment) -> Option<Contents> {
-        match self {
-            Self::Dotenv(dialect) => parse(dialect, bytes, environment).ok(),
-            Self::Shell(shell) => Some(shell::parse(shell, bytes, environment)),
-        }
-    }
-
-    fn process_wins(self, value: &str) -> bool {
-        let Self::Dotenv(dialect) = self else { return false };
-        match dialect.process_wins() {
-            ProcessWins::Always => true,
-            ProcessWins::UnlessEmpty => !value.is_empty(),
-            ProcessWins::Never => false,
-        }
+/// The process keeps its own value against the file's.
+fn process_wins(dialect: Dialect, value: &str) -> bool {
+    match dialect.process_wins() {
+        ProcessWins::Always => true,
+        ProcessWins::UnlessEmpty => !value.is_empty(),
+        ProcessWins::Never => false,
     }
 }
 
 /// Our answer, and the variables of which we say that they cannot be known.
-fn ours(reader: Reader, loads: bool, bytes: &[u8]) -> (Option<Variables>, BTreeSet<String>) {
+fn ours(dialect: Dialect, loads: bool, bytes: &[u8]) -> (Option<Variables>, BTreeSet<String>) {
     let environment = base();
     let mut opaque = BTreeSet::new();
-    let Some(contents) = reader.read(bytes, &environment) else { return (None, opaque) };
+    let Ok(contents) = parse(dialect, bytes, &environment) else { return (None, opaque) };
     let mut variables = Variables::new();
     if loads {
         variables = BASE.map(|(name, value)| (name.to_owned(), Some(value.to_owned()))).into();
@@ -235,7 +196,7 @@ fn ours(reader: Reader, loads: bool, bytes: &[u8]) -> (Option<Variables>, BTreeS
     for winner in contents.occurrences.into_iter().filter(|occurrence| occurrence.wins) {
         let name = winner.variable;
         if let Some(Some(before)) = variables.get(&name)
-            && reader.process_wins(before)
+            && process_wins(dialect, before)
         {
             continue;
         }
@@ -245,9 +206,6 @@ fn ours(reader: Reader, loads: bool, bytes: &[u8]) -> (Option<Variables>, BTreeS
                 variables.insert(name, Some(value));
             }
             Yield::Opaque(_) => drop(opaque.insert(name)),
-            Yield::Unset if loads && matches!(reader, Reader::Shell(_)) => {
-                variables.remove(&name);
-            }
             Yield::Unset | Yield::Inherited if loads => {}
             Yield::Unset | Yield::Inherited => drop(variables.insert(name, None)),
         }
@@ -263,9 +221,8 @@ fn ask(script: &str, name: &str, folder: &Path, readers: &Path) -> Answer {
     };
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real_readers").join(script);
     let output = Command::new(&program).arg(path).arg(name).arg(folder).arg(readers).output();
-    let output = match output {
-        Ok(output) => output,
-        Err(_) => return Answer::Absent { absent: format!("{} does not run", program.display()) },
+    let Ok(output) = output else {
+        return Answer::Absent { absent: format!("{} does not run", program.display()) };
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
@@ -287,9 +244,6 @@ fn ask(script: &str, name: &str, folder: &Path, readers: &Path) -> Answer {
 #[case::systemd("systemd", "readers.py", &[], 1)]
 #[case::pam("pam", "readers.py", &[], 1)]
 #[case::sh("sh", "readers.py", &[], 1)]
-#[case::bash("bash", "readers.py", &[], 1)]
-#[case::dash("dash", "readers.py", &[], 1)]
-#[case::zsh("zsh", "readers.py", &[], 1)]
 #[case::make("make", "readers.py", &["$(A)", "$(", ")", "\\#", "\\\n", ";", "%", "\n\t", "unexport A\n", "undefine A\n", "endif\n"], 1)]
 #[case::kubectl("kubectl", "readers.py", &[], 10)]
 #[case::uv("uv", "readers.py", &[], 10)]
@@ -313,6 +267,11 @@ fn reads_as_we_do(
     let mut files = BTreeMap::new();
     for index in 0..count.unwrap_or(400_usize).div_ceil(share) {
         let text = strategy.new_tree(&mut runner).unwrap().current();
+        // Where we say that Vite never comes back, it does not.
+        let endless = |dialect: &Dialect| parse(*dialect, text.as_bytes(), &base()).is_err();
+        if name == "vite" && [Dialect::Vite, Dialect::ViteNode22].iter().any(endless) {
+            continue;
+        }
         fs::write(folder.path().join(index.to_string()), &text).unwrap();
         files.insert(index.to_string(), text);
     }
@@ -320,9 +279,10 @@ fn reads_as_we_do(
         Answer::Absent { absent } => return println!("{name}: skipped: {absent}"),
         Answer::Read { reader, loads, answers } => (reader, loads, answers),
     };
-    let (mut wrong, mut excepted, mut unknown, mut known) = (Vec::new(), 0, 0, 0);
+    let dialect = Dialect::from_name(&reader).unwrap_or_else(|| panic!("no {reader} here"));
+    let (mut wrong, mut excepted, mut unknown, mut known) = (Vec::new(), Vec::new(), 0, 0);
     for (index, text) in &files {
-        let (mut our, opaque) = ours(Reader::of(&reader), loads, text.as_bytes());
+        let (mut our, opaque) = ours(dialect, loads, text.as_bytes());
         let mut their = answers.remove(index).unwrap();
         // What we say cannot be known is not compared; a value without a name is nothing that a
         // process could be given.
@@ -331,17 +291,20 @@ fn reads_as_we_do(
             known += variables.len();
         }
         unknown += opaque.len();
-        if our == their {
-        } else if EXCEPTIONS.iter().any(|known| known.reader == name && (known.concerns)(text)) {
-            excepted += 1;
-        } else {
-            wrong.push((text, their, our));
+        if our != their {
+            let of_this = EXCEPTIONS.iter().filter(|exception| exception.reader == name);
+            match of_this.into_iter().find(|exception| (exception.concerns)(text)) {
+                Some(exception) => excepted.push(exception.reason),
+                None => wrong.push((text, their, our)),
+            }
         }
     }
     println!(
-        "{reader}: {} differences in {} files, {excepted} excepted; {unknown} of {} not knowable",
+        "{reader}: {} differences in {} files, {} excepted {:?}; {unknown} of {} not knowable",
         wrong.len(),
         files.len(),
+        excepted.len(),
+        excepted.iter().collect::<BTreeSet<_>>(),
         known / 2 + unknown
     );
     assert!(wrong.is_empty(), "{reader}: (file, the reader, we) {wrong:#?}");

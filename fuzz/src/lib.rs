@@ -19,6 +19,8 @@ mod recognise;
 mod seeds;
 mod shell;
 mod strict_toml;
+#[path = "../../tests/support/mod.rs"]
+mod support;
 mod systemd;
 mod template;
 mod text;

@@ -13,7 +13,7 @@ pub fn run(bytes: &[u8]) {
     let end = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
     let pointer = String::from_utf8_lossy(&rest[..end]);
     let file = rest.get(end + 1..).unwrap_or_default();
-    check(shape, Some(&pointer).map(AsRef::as_ref), file);
+    check(shape, Some(&*pointer), file);
     check(shape, None, file);
 }
 

@@ -6,7 +6,7 @@ use stalekey::{
         mask::{ELLIPSIS, mask},
         secret::SecretValue,
     },
-    providers::Catalogue,
+    providers::{Catalogue, Provider},
 };
 
 use super::{holds::same, input::Input, seeds};
@@ -24,7 +24,7 @@ pub fn run(bytes: &[u8]) {
     same(|| catalogue.expected_lengths(&secret, assigned));
     for id in &ids {
         let owner = catalogue.only_for(&secret, id);
-        assert_ne!(owner.map(|owner| owner.id()), Some(*id), "kept from its own provider");
+        assert_ne!(owner.map(Provider::id), Some(*id), "kept from its own provider");
     }
     let text = mask(&secret, recognition.as_ref());
     match &recognition {

@@ -9,17 +9,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::input::END_OF_FILE;
+use super::{input::END_OF_FILE, support::shared};
 
 /// A longer text is a page, and slow to change into something telling.
 const LONGEST: usize = 4 * 1024;
-
-/// The folder of the project, from its own package and from the one of the fuzz targets.
-fn root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let above = package.parent().filter(|_| !package.join("assets").is_dir());
-    above.unwrap_or(package).to_owned()
-}
 
 /// Files below a path, in the order of their names.
 fn below(path: &Path, extension: &str, found: &mut Vec<PathBuf>) {
@@ -27,7 +20,9 @@ fn below(path: &Path, extension: &str, found: &mut Vec<PathBuf>) {
         let mut entries: Vec<_> =
             fs::read_dir(path).expect("a folder").flatten().map(|entry| entry.path()).collect();
         entries.sort();
-        entries.iter().for_each(|entry| below(entry, extension, found));
+        for entry in &entries {
+            below(entry, extension, found);
+        }
     } else if path.extension().is_some_and(|found| found == extension) {
         found.push(path.to_owned());
     }
@@ -36,7 +31,8 @@ fn below(path: &Path, extension: &str, found: &mut Vec<PathBuf>) {
 /// Every file of the project below a path.
 pub fn files(path: &str, extension: &str) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    below(&root().join(path), extension, &mut found);
+    // Seeds are made by the tests of the project, whose folder this is then.
+    below(&Path::new(env!("CARGO_MANIFEST_DIR")).join(path), extension, &mut found);
     assert!(!found.is_empty(), "no seeds in {path}");
     found.iter().map(|file| fs::read(file).expect("a file of the project")).collect()
 }
@@ -44,93 +40,95 @@ pub fn files(path: &str, extension: &str) -> Vec<Vec<u8>> {
 /// The text literals of the Rust sources below a path.
 pub fn literals(path: &str) -> Vec<Vec<u8>> {
     let sources = files(path, "rs");
-    let mut found = BTreeSet::new();
-    for source in &sources {
-        found.extend(literals_of(&String::from_utf8_lossy(source)));
-    }
-    found
-        .into_iter()
-        .filter(|text| (2..LONGEST).contains(&text.len()))
-        .map(String::into_bytes)
-        .collect()
+    let found: BTreeSet<_> = sources.iter().flat_map(|source| literals_of(source)).collect();
+    found.into_iter().filter(|text| (2..LONGEST).contains(&text.len())).collect()
 }
 
-fn literals_of(source: &str) -> Vec<String> {
+fn literals_of(source: &[u8]) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
-    let mut rest = source;
-    while let Some(start) = rest.find(['"', '\'', '/']) {
-        let raw = rest[..start].len() - rest[..start].trim_end_matches('#').len();
-        let is_raw = rest[..start - raw].ends_with('r');
-        let (mark, after) = rest[start..].split_at(1);
-        rest = after;
-        match mark {
-            "/" if after.starts_with('/') => {
-                rest = &after[after.find('\n').unwrap_or(after.len())..];
+    let mut at = 0;
+    while let Some(byte) = source.get(at) {
+        let rest = &source[at..];
+        at += match byte {
+            b'/' if rest.starts_with(b"//") => length_before(rest, b"\n"),
+            b'\'' if rest.starts_with(b"'\\") => 3,
+            b'\'' if rest.starts_with(b"'\"'") => 3,
+            b'r' if rest.starts_with(b"r\"") || rest.starts_with(b"r#") => {
+                let marks = rest[1..].iter().take_while(|byte| **byte == b'#').count();
+                if rest.get(1 + marks) == Some(&b'"') {
+                    let close = [b"\"".as_slice(), &b"#".repeat(marks)].concat();
+                    let text = &rest[marks + 2..];
+                    let length = length_before(text, &close);
+                    found.push(text[..length].to_vec());
+                    marks + 2 + length + close.len()
+                } else {
+                    1
+                }
             }
-            "'" if after.starts_with('\\') => rest = after.get(2..).unwrap_or_default(),
-            "'" if after.starts_with("\"'") => rest = &after[2..],
-            "\"" if is_raw => {
-                let close = format!("\"{}", "#".repeat(raw));
-                let Some(end) = after.find(&close) else { break };
-                found.push(after[..end].to_owned());
-                rest = &after[end + close.len()..];
-            }
-            "\"" => {
-                let (text, end) = unescaped(after);
+            b'"' => {
+                let (text, length) = unescaped(&rest[1..]);
                 found.push(text);
-                rest = &after[end..];
+                1 + length
             }
-            _ => {}
-        }
+            _ => 1,
+        };
     }
     found
 }
 
-/// A literal up to its closing quote, and where it ends.
-fn unescaped(source: &str) -> (String, usize) {
-    let mut text = String::new();
-    let mut characters = source.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (text, at + 1),
-            '\\' => match characters.next() {
-                Some((_, 'n')) => text.push('\n'),
-                Some((_, 't')) => text.push('\t'),
-                Some((_, 'r')) => text.push('\r'),
-                Some((_, '0')) => text.push('\0'),
-                Some((_, 'x')) => {
-                    let digits: String =
-                        characters.by_ref().take(2).map(|(_, digit)| digit).collect();
-                    text.extend(u8::from_str_radix(&digits, 16).ok().map(char::from));
-                }
-                Some((_, 'u')) => {
-                    let braced = characters.by_ref().map(|(_, digit)| digit);
-                    let digits: String = braced.skip(1).take_while(|digit| *digit != '}').collect();
-                    text.extend(u32::from_str_radix(&digits, 16).ok().and_then(char::from_u32));
-                }
-                Some((line, '\n')) => {
-                    let indented = &source[line + 1..];
-                    let skipped = indented.len() - indented.trim_start().len();
-                    characters = source[..].char_indices();
-                    let next = line + 1 + skipped;
-                    characters.by_ref().take_while(|(at, _)| at + 1 < next).for_each(drop);
-                }
-                Some((_, other)) => text.push(other),
-                None => {}
-            },
+/// Bytes before this pattern; all where it does not stand.
+fn length_before(bytes: &[u8], pattern: &[u8]) -> usize {
+    bytes.windows(pattern.len()).position(|window| window == pattern).unwrap_or(bytes.len())
+}
+
+/// A literal up to its closing quote, and its length in the source.
+fn unescaped(source: &[u8]) -> (Vec<u8>, usize) {
+    let mut text = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = source.get(at) {
+        at += 1;
+        if *byte == b'"' {
+            break;
+        }
+        if *byte != b'\\' {
+            text.push(*byte);
+            continue;
+        }
+        let escape = source.get(at).copied().unwrap_or_default();
+        at += 1;
+        let number = |digits: &[u8]| {
+            u32::from_str_radix(std::str::from_utf8(digits).unwrap_or_default(), 16).ok()
+        };
+        match escape {
+            b'n' => text.push(b'\n'),
+            b't' => text.push(b'\t'),
+            b'r' => text.push(b'\r'),
+            b'0' => text.push(0),
+            b'x' => {
+                let digits = source.get(at..at + 2).unwrap_or_default();
+                text.extend(number(digits).and_then(|byte| u8::try_from(byte).ok()));
+                at += 2;
+            }
+            b'u' => {
+                let digits = source.get(at + 1..).unwrap_or_default();
+                let digits = &digits[..length_before(digits, b"}")];
+                let character = number(digits).and_then(char::from_u32);
+                text.extend(character.into_iter().flat_map(|found| found.to_string().into_bytes()));
+                at += digits.len() + 2;
+            }
+            b'\n' => {
+                let indented = source.get(at..).unwrap_or_default();
+                at += indented.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+            }
             other => text.push(other),
         }
     }
-    (text, source.len())
+    (text, at)
 }
 
 /// A file of the conformance data, when it is there.
 fn conformance(path: &str) -> Option<Value> {
-    let beside = root().join("../shared");
-    let folders =
-        std::env::var_os("STALEKEY_SHARED").map(PathBuf::from).into_iter().chain([beside]);
-    let text = folders.map(|folder| folder.join(path)).find_map(|file| fs::read(file).ok())?;
-    serde_json::from_slice(&text).ok()
+    serde_json::from_slice(&fs::read(shared(path)?).ok()?).ok()
 }
 
 /// The texts of one field of the conformance data.

@@ -30,6 +30,25 @@ def program(name, readers):
     return found
 
 
+def version_of(path, expected):
+    """Another version may read otherwise; what we know is about this one."""
+    first = text(subprocess.run([path, "--version"], stdout=subprocess.PIPE).stdout.split(b"\n")[0])
+    if expected not in first:
+        raise Absent(f"{first or path} is not {expected}")
+    return path
+
+
+def library(path, *functions):
+    try:
+        library = ctypes.CDLL(path)
+    except OSError:
+        raise Absent(f"{path} is not installed") from None
+    for function in functions:
+        if not hasattr(library, function):
+            raise Absent(f"{path} has no {function}")
+    return library
+
+
 def module(name):
     try:
         return __import__(name)
@@ -99,24 +118,21 @@ def django_environ(readers):
     return "django-environ", True, read
 
 
-def shell(name, dialect, before):
-    def reader(readers):
-        shell = [program(name, readers), *(["-f"] if name == "zsh" else [])]
-        # An error may end the shell; what it has by then is what counts.
-        script = f"trap 'exec /usr/bin/env -0' EXIT\n{before}. \"$0\"\n"
+def sh(readers):
+    bash = version_of(program("bash", readers), "version 5.")
+    # An error may end the shell; what it has by then is what counts.
+    script = "trap 'exec /usr/bin/env -0' EXIT\nset -a\n. \"$0\" >&2\n"
 
-        def read(path):
-            with tempfile.TemporaryDirectory() as folder:
-                output = run([*shell, "-c", script, path], cwd=folder)
-            return printed(output, "PWD", "OLDPWD", "SHLVL", "_", "PATH", "HOME", "LOGNAME")
+    def read(path):
+        with tempfile.TemporaryDirectory() as folder:
+            output = run([bash, "-c", script, path], cwd=folder)
+        return printed(output, "PWD", "OLDPWD", "SHLVL", "_", "PATH")
 
-        return dialect, True, read
-
-    return reader
+    return "sh", True, read
 
 
 def make(readers):
-    make = program("make", readers)
+    make = version_of(program("make", readers), "GNU Make 4.")
 
     def read(path):
         with tempfile.TemporaryDirectory() as folder:
@@ -133,16 +149,16 @@ def systemd(readers):
     if not found:
         raise Absent("libsystemd-shared is not installed")
     version = found[0].rsplit("-", 1)[1].split(".")[0]
-    library = ctypes.CDLL(found[0])
-    library.strv_env_clean_with_callback.restype = ctypes.POINTER(ctypes.c_char_p)
+    shared = library(found[0], "load_env_file", "strv_env_clean_with_callback")
+    shared.strv_env_clean_with_callback.restype = ctypes.POINTER(ctypes.c_char_p)
 
     def read(path):
         pairs = ctypes.POINTER(ctypes.c_char_p)()
-        if library.load_env_file(None, path.encode(), ctypes.byref(pairs)) < 0:
+        if shared.load_env_file(None, path.encode(), ctypes.byref(pairs)) < 0:
             return None
         variables = {}
         if pairs:
-            pairs = library.strv_env_clean_with_callback(pairs, None, None)
+            pairs = shared.strv_env_clean_with_callback(pairs, None, None)
             for index in range(sys.maxsize):
                 if pairs[index] is None:
                     break
@@ -156,8 +172,8 @@ def systemd(readers):
 def pam(readers):
     if not glob.glob("/usr/lib/*/security/pam_env.so"):
         raise Absent("pam_env is not installed")
-    library = ctypes.CDLL("libpam.so.0")
-    library.pam_getenvlist.restype = ctypes.POINTER(ctypes.c_char_p)
+    shared = library("libpam.so.0", "pam_start_confdir", "pam_getenvlist")
+    shared.pam_getenvlist.restype = ctypes.POINTER(ctypes.c_char_p)
     conversation = (ctypes.c_void_p * 2)()
 
     def read(path):
@@ -168,20 +184,20 @@ def pam(readers):
                     f"conffile=/dev/null envfile={path}\n"
                 )
             handle = ctypes.c_void_p()
-            started = library.pam_start_confdir(
+            started = shared.pam_start_confdir(
                 b"stalekey", b"root", conversation, folder.encode(), ctypes.byref(handle)
             )
             if started != 0:
                 raise Absent("PAM does not start a session here")
-            library.pam_open_session(handle, 0)
-            pairs = library.pam_getenvlist(handle)
+            shared.pam_open_session(handle, 0)
+            pairs = shared.pam_getenvlist(handle)
             variables = {}
             for index in range(sys.maxsize):
                 if pairs[index] is None:
                     break
                 name, _, value = pairs[index].partition(b"=")
                 variables[text(name)] = text(value)
-            library.pam_end(handle, 0)
+            shared.pam_end(handle, 0)
         return variables
 
     return "pam", False, read
@@ -244,10 +260,7 @@ READERS = {
     "python-dotenv": python_dotenv,
     "python-decouple": python_decouple,
     "django-environ": django_environ,
-    "sh": shell("bash", "sh", "set -a\n"),
-    "bash": shell("bash", "bash", ""),
-    "dash": shell("dash", "dash", ""),
-    "zsh": shell("zsh", "zsh", ""),
+    "sh": sh,
     "make": make,
     "systemd": systemd,
     "pam": pam,

@@ -89,12 +89,14 @@ struct Value {
 }
 
 fn value(text: &[u8], at: usize) -> Value {
-    let at = at + text[at..].iter().take_while(|byte| is_blank(**byte)).count();
-    if let Some(quote @ (b'`' | b'"' | b'\'')) = text.get(at).copied()
-        && let Some(value) = quoted(text, at, quote)
+    // A quote may open on a line below.
+    let open = at + spaces(&text[at..]);
+    if let Some(quote @ (b'`' | b'"' | b'\'')) = text.get(open).copied()
+        && let Some(value) = quoted(text, open, quote)
     {
         return value;
     }
+    let at = at + text[at..].iter().take_while(|byte| is_blank(**byte)).count();
     let rest = &text[at..];
     let length = rest.iter().position(|byte| matches!(byte, b'#' | b'\r' | b'\n'));
     let line = &rest[..length.unwrap_or(rest.len())];

@@ -68,15 +68,12 @@ fn substitute(collector: &Collector<'_>, value: &[u8]) -> Vec<u8> {
         }
         out.extend_from_slice(&rest[..dollar]);
         let after = &rest[dollar + 1..];
-        let (name, tail) = match after.strip_prefix(b"{") {
-            Some(inner) => {
-                let length = memchr::memchr(b'}', inner).unwrap_or(inner.len());
-                (&inner[..length], inner.get(length + 1..).unwrap_or_default())
-            }
-            None => {
-                let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
-                after.split_at(after.iter().take_while(is_name).count())
-            }
+        let (name, tail) = if let Some(inner) = after.strip_prefix(b"{") {
+            let length = memchr::memchr(b'}', inner).unwrap_or(inner.len());
+            (&inner[..length], inner.get(length + 1..).unwrap_or_default())
+        } else {
+            let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+            after.split_at(after.iter().take_while(is_name).count())
         };
         if let Ok(name) = std::str::from_utf8(name) {
             let preset = collector.inherited(name);

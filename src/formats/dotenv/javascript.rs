@@ -14,7 +14,7 @@ use crate::{
 const MOST_WORK: usize = 8 * 1024 * 1024;
 
 /// Most references that one value may have resolved. Real ones need a handful; a loop needs all.
-const MOST_REFERENCES: usize = 1_000;
+const MOST_REFERENCES: usize = 500;
 
 /// Why a reader's own expansion gives no bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -18,7 +18,7 @@ use crate::{
 };
 
 use self::syntax::{
-    Assignment, Line, Operator, Statement, Word, is_blank, is_space, logical_lines, next_word,
+    Assignment, End, Line, Operator, Statement, Word, is_blank, is_space, logical_lines, next_word,
     recipe_start, reference, split_word, statement, trim_end, trim_start, unescaped,
 };
 
@@ -506,12 +506,11 @@ impl Reader<'_> {
                 }
                 Some(open @ (b'(' | b'{')) => {
                     let close = if *open == b'(' { b')' } else { b'}' };
-                    let Some(reference) = reference(&after[1..], *open, close) else {
-                        return Err(Unknown::Unterminated);
-                    };
-                    let Some(length) = reference else {
+                    let length = match reference(&after[1..], *open, close) {
+                        End::At(length) => length,
                         // make looks for a name with a dollar in it, and is done with the text.
-                        return Ok(out);
+                        End::Unbalanced => return Ok(out),
+                        End::Open => return Err(Unknown::Unterminated),
                     };
                     (&after[1..=length], length + 2)
                 }

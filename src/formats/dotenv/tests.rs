@@ -177,6 +177,8 @@ proptest! {
 #[rstest]
 #[case::underscore(Dialect::Deno, "A=1\nA_B=2\nK=$A_B\n", "2")]
 #[case::no_such_name(Dialect::Deno, "A=1\nK=$A_B,\n", ",")]
+#[case::quote_below(Dialect::Bun, "K=\n\n 'v' x\nA=1\n", "v")]
+#[case::open_quote_below(Dialect::Bun, "K=\n'v\nA=1\n", "")]
 #[case::no_name(Dialect::Bun, "K=a${}b\n", "ab")]
 #[case::name_of_the_process(Dialect::Dotenvx, "PARENT='${E}'\nK=w$PARENT$A\n", "wfrom-parent")]
 #[case::name_of_the_file(Dialect::Dotenvx, "E='${E}'\nK=w$E$A\n", "w${E}$A")]

@@ -1,5 +1,7 @@
 //! Traps that the bytes of a `.env` file show, next to what its reader made of them.
 
+use std::collections::HashSet;
+
 use crate::{
     domain::{
         place::Position,
@@ -33,11 +35,12 @@ pub fn of_files(
     environment: &Environment,
     wanted: &[&str],
 ) -> Vec<Vec<Found>> {
-    let sees = sees_others(dialect);
-    let is_known = |name: &str| {
-        environment.contains_key(name)
-            || sees && read.iter().flatten().any(|contents| contents.winner(name).is_some())
+    let others: HashSet<&str> = if sees_others(dialect) {
+        read.iter().flatten().flat_map(winners).collect()
+    } else {
+        HashSet::new()
     };
+    let is_known = |name: &str| environment.contains_key(name) || others.contains(name);
     let of_file = |(bytes, read): (&&[u8], &Result<Contents, Refusal>)| match read {
         Ok(contents) => of_read(dialect, bytes, contents, &is_known, wanted),
         Err(refusal) => {
@@ -49,6 +52,12 @@ pub fn of_files(
         }
     };
     files.iter().zip(read).map(of_file).collect()
+}
+
+/// The variables that a file sets.
+fn winners(contents: &Contents) -> impl Iterator<Item = &str> {
+    let winners = contents.occurrences.iter().filter(|occurrence| occurrence.wins);
+    winners.map(|winner| winner.variable.as_str())
 }
 
 /// The traps of one file that its reader accepts. `is_known` tells which variables a reference
@@ -68,12 +77,14 @@ pub fn of_read(
     {
         of_file(Trap::RestIgnored, position);
     }
+    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
+    let winners: HashSet<&str> = winners(contents).collect();
     for occurrence in &contents.occurrences {
         if wanted.contains(&occurrence.variable.as_str())
             && let Some(position) = occurrence.place.position
         {
-            let (before, raw) = line_around(bytes, position);
-            let source = Source { dialect, contents, is_known, before, raw };
+            let (before, raw) = line_around(&lines, position);
+            let source = Source { dialect, winners: &winners, is_known, before, raw };
             found.extend(source.traps(occurrence).into_iter().map(|trap| Found {
                 variable: Some(occurrence.variable.clone()),
                 trap,
@@ -82,7 +93,7 @@ pub fn of_read(
         }
     }
     for name in wanted {
-        found.extend(swallowed(bytes, contents, name));
+        found.extend(swallowed(bytes, &lines, contents, name));
     }
     found
 }
@@ -103,23 +114,16 @@ fn is_oddly_encoded(bytes: &[u8]) -> bool {
 }
 
 /// What stands before and behind a position on its line.
-fn line_around(bytes: &[u8], at: Position) -> (&[u8], &[u8]) {
-    let mut start = 0;
-    for _ in 1..at.line {
-        match memchr::memchr(b'\n', &bytes[start..]) {
-            Some(length) => start += length + 1,
-            None => return (b"", b""),
-        }
-    }
-    let line = &bytes[start..];
-    let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+fn line_around<'a>(lines: &[&'a [u8]], at: Position) -> (&'a [u8], &'a [u8]) {
+    let line = lines.get(at.line as usize - 1).copied().unwrap_or_default();
     line.split_at((at.column as usize - 1).min(line.len()))
 }
 
 /// What one assignment is compared with.
 struct Source<'a> {
     dialect: Dialect,
-    contents: &'a Contents,
+    /// The variables that the file sets.
+    winners: &'a HashSet<&'a str>,
     is_known: &'a dyn Fn(&str) -> bool,
     /// What stands before the value on its line: the name, when the line is the value's own.
     before: &'a [u8],
@@ -174,7 +178,7 @@ impl Source<'_> {
         let names: Vec<(&[u8], Option<&[u8]>)> = names.collect();
         let is_set = |name: &[u8]| {
             std::str::from_utf8(name)
-                .is_ok_and(|name| (self.is_known)(name) || self.contents.winner(name).is_some())
+                .is_ok_and(|name| (self.is_known)(name) || self.winners.contains(name))
         };
         if names.iter().any(|(name, default)| default.is_none() && !is_set(name)) {
             traps.push(Trap::InterpolationEmpty);
@@ -235,13 +239,20 @@ fn references(raw: &[u8]) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
 }
 
 /// Lines that name `name` and gave no assignment: swallowed by the line before, or not seen.
-fn swallowed(bytes: &[u8], contents: &Contents, name: &str) -> Vec<Found> {
+fn swallowed(bytes: &[u8], lines: &[&[u8]], contents: &Contents, name: &str) -> Vec<Found> {
+    let named = contents.occurrences.iter().filter(|occurrence| occurrence.variable == name);
+    let seen: HashSet<u32> =
+        named.filter_map(|occurrence| Some(occurrence.place.position?.line)).collect();
+    let finder = memchr::memmem::Finder::new(name);
     let mut found = Vec::new();
-    for at in memchr::memmem::find_iter(bytes, name.as_bytes()) {
-        let line_start = memchr::memrchr(b'\n', &bytes[..at]).map_or(0, |end| end + 1);
-        let before = bytes[line_start..at].trim_ascii();
+    let mut start = 0;
+    for (index, line) in lines.iter().enumerate() {
+        let line_start = start;
+        start += line.len() + 1;
+        let Some(at) = finder.find(line) else { continue };
+        let before = line[..at].trim_ascii();
         let before = before.strip_prefix(b"\xef\xbb\xbf").unwrap_or(before).trim_ascii();
-        let after = bytes[at + name.len()..].trim_ascii_start();
+        let after = bytes[line_start + at + name.len()..].trim_ascii_start();
         let is_invisible_before = std::str::from_utf8(before)
             .is_ok_and(|text| !text.is_empty() && text.chars().all(is_invisible));
         if !(before.is_empty() || before == b"export" || is_invisible_before)
@@ -249,14 +260,8 @@ fn swallowed(bytes: &[u8], contents: &Contents, name: &str) -> Vec<Found> {
         {
             continue;
         }
-        let position = Position::of_offset(bytes, at);
-        let seen = contents.occurrences.iter().any(|occurrence| {
-            occurrence.variable == name
-                && occurrence.place.position.is_some_and(|place| {
-                    place.line == position.line || place.line == position.line + 1
-                })
-        });
-        if !seen {
+        let position = Position { line: index as u32 + 1, column: at as u32 + 1 };
+        if !seen.contains(&position.line) && !seen.contains(&(position.line + 1)) {
             found.push(Found {
                 variable: Some(name.to_owned()),
                 trap: Trap::SwallowedKey,

@@ -15,6 +15,7 @@ use crate::{
         secret::SecretValue,
     },
     formats::{
+        Refusal,
         files::{Files, Missed, base_name, folder_of, join},
         tree::Node,
         yaml::lines::Lines,
@@ -22,6 +23,7 @@ use crate::{
 };
 
 const REMOTE: &str = "this resource is elsewhere on the network; it is not read";
+const NAMELESS: &str = "a literal without a name; kustomize refuses it";
 const PATCHES: &str = "the patches of this kustomization are not applied here";
 
 pub(super) fn is_kustomization(name: &str) -> bool {
@@ -107,6 +109,9 @@ fn generate(
     for item in generator.list("literals") {
         let Some(text) = item.text().map(SecretValue::expose) else { continue };
         let Some(equals) = memchr::memchr(b'=', text) else { continue };
+        if equals == 0 {
+            return Err(Failure::refused(path, Refusal::at(item.position, NAMELESS)));
+        }
         let (key, value) = text.split_at(equals);
         let value = value.get(1..).unwrap_or_default();
         let (value, quote) = match value {

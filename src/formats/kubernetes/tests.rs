@@ -391,6 +391,14 @@ fn kustomizations_are_followed_where_they_are_simple() {
     assert_eq!(place("E"), "over/.env.keys:2:5");
 }
 
+#[test]
+fn a_literal_needs_a_name() {
+    let text = "secretGenerator: [{name: g, literals: [=v]}]\n";
+    let mut files = Memory::of([("k/kustomization.yaml", text)]);
+    let refused = resolve(&request(&["k"]), &mut files).unwrap_err();
+    assert!(matches!(refused, Failure::Refused { refusal, .. } if refusal.position.is_some()));
+}
+
 #[rstest]
 #[case::absent(&[("x.yaml", "a: b")], Failure::Absent { path: "k".into() })]
 #[case::nothing(&[("k", "# nothing\n")], Failure::NoObjects)]

@@ -111,12 +111,22 @@ pub(super) fn statement(text: &[u8]) -> Statement<'_> {
     }
 }
 
-/// Length of a reference up to its bracket: the first, or, where a reference stands inside, the one
-/// that balances. `Some(None)` where none balances; `None` where there is none at all.
-pub(super) fn reference(text: &[u8], open: u8, close: u8) -> Option<Option<usize>> {
-    let end = memchr::memchr(close, text)?;
+/// How a reference ends.
+pub(super) enum End {
+    /// With the bracket behind this many bytes.
+    At(usize),
+    /// With one that closes another reference inside it.
+    Unbalanced,
+    /// Never.
+    Open,
+}
+
+/// Where a reference ends: with the first bracket, or, where a reference stands inside, with the one
+/// that balances.
+pub(super) fn reference(text: &[u8], open: u8, close: u8) -> End {
+    let Some(end) = memchr::memchr(close, text) else { return End::Open };
     if memchr::memchr(b'$', &text[..end]).is_none() {
-        return Some(Some(end));
+        return End::At(end);
     }
     let mut depth = 0_usize;
     for (at, byte) in text.iter().enumerate() {
@@ -124,12 +134,12 @@ pub(super) fn reference(text: &[u8], open: u8, close: u8) -> Option<Option<usize
             depth += 1;
         } else if *byte == close {
             if depth == 0 {
-                return Some(Some(at));
+                return End::At(at);
             }
             depth -= 1;
         }
     }
-    Some(None)
+    End::Unbalanced
 }
 
 /// Length of a reference and its bracket, brackets inside counted; all of the text when it is open.
@@ -192,10 +202,9 @@ pub(super) fn next_word(text: &[u8]) -> (Word, usize) {
     let second_is_equals = |at: usize| text.get(at + 1) == Some(&b'=');
     match text.get(at) {
         None => return (Word::End, at),
-        Some(b':') if second_is_equals(at) => return (Word::Plain, at + 2),
+        Some(b'+' | b'?' | b'!' | b':') if second_is_equals(at) => return (Word::Plain, at + 2),
         Some(b':') => return (Word::Colon, at + 1 + usize::from(text.get(at + 1) == Some(&b':'))),
         Some(b'=' | b';') => return (Word::Plain, at + 1),
-        Some(b'+' | b'?' | b'!') if second_is_equals(at) => return (Word::Plain, at + 2),
         _ => {}
     }
     while let Some(byte) = text.get(at) {
@@ -240,7 +249,6 @@ fn assignment(text: &[u8]) -> Option<Assignment<'_>> {
             at += text[at..].iter().take_while(|byte| is_space(**byte)).count();
         }
         let (operator, length) = match &text[at..] {
-            [] | [b'#', ..] => return None,
             [b'$', open @ (b'(' | b'{'), inner @ ..] if end.is_none() => {
                 at += 2 + reference_end(inner, *open);
                 continue;
@@ -255,7 +263,7 @@ fn assignment(text: &[u8]) -> Option<Assignment<'_>> {
             [b'+', b'=', ..] => (Operator::Append, 2),
             [b'?', b'=', ..] => (Operator::Unset, 2),
             [b'!', b'=', ..] => (Operator::Shell, 2),
-            [b':', ..] => return None,
+            [] | [b'#' | b':', ..] => return None,
             _ if end.is_some() => return None,
             _ => {
                 at += 1;
