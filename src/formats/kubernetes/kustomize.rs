@@ -119,7 +119,10 @@ fn generate(
             _ => (value, 0),
         };
         let Position { line, column } = item.position;
-        let at = Position { line, column: column + (equals + 1 + quote) as u32 };
+        // A name with white space may stand on several lines.
+        let offset =
+            if key.contains(&b' ') || key.contains(&b'\n') { 0 } else { equals + 1 + quote };
+        let at = Position { line, column: column + offset as u32 };
         let value = Yield::Value(SecretValue::new(value));
         data.set(Entry::new(&String::from_utf8_lossy(key), place(path, at), value));
     }

@@ -392,6 +392,15 @@ fn kustomizations_are_followed_where_they_are_simple() {
 }
 
 #[test]
+fn a_literal_on_several_lines_stands_in_its_file() {
+    let text = "secretGenerator:\n- name: g\n  literals: ['a\n    long name=v']\n";
+    let mut files = Memory::of([("k/kustomization.yaml", text)]);
+    let rows = resolve(&request(&["k"]), &mut files).unwrap();
+    let place = rows[0].contents.as_ref().unwrap().occurrences[0].place.to_string();
+    assert_eq!(place, "k/kustomization.yaml:3:15");
+}
+
+#[test]
 fn a_literal_needs_a_name() {
     let text = "secretGenerator: [{name: g, literals: [=v]}]\n";
     let mut files = Memory::of([("k/kustomization.yaml", text)]);
