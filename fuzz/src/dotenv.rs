@@ -39,7 +39,9 @@ pub fn run(bytes: &[u8]) {
     for ((file, read), found) in files.iter().zip(&read).zip(found) {
         let sheets = Sheets::one(file);
         sheets.answer(read);
-        found.iter().for_each(|found| sheets.position("", found.position));
+        for found in found {
+            sheets.position("", found.position);
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
 };
 
 const REMOTE: &str = "this resource is elsewhere on the network; it is not read";
-const NAMELESS: &str = "a literal without a name; kustomize refuses it";
+const NAMELESS: &str = "a value without a name; kustomize refuses it";
 const PATCHES: &str = "the patches of this kustomization are not applied here";
 
 pub(super) fn is_kustomization(name: &str) -> bool {
@@ -95,6 +95,9 @@ fn generate(
     for item in generator.list("files") {
         let Some(text) = item.as_name() else { continue };
         let (key, file) = text.split_once('=').unwrap_or((base_name(text), text));
+        if key.is_empty() {
+            return Err(Failure::refused(path, Refusal::at(item.position, NAMELESS)));
+        }
         let file = join(folder, file);
         let bytes = read(&file, files)?;
         let at = place(&file, Position { line: 1, column: 1 });
@@ -104,7 +107,7 @@ fn generate(
     for file in envs.filter_map(Node::as_name) {
         let file = join(folder, file);
         let bytes = zeroize::Zeroizing::new(read(&file, files)?);
-        env_file(&file, &bytes, &mut data);
+        env_file(&file, &bytes, &mut data)?;
     }
     for item in generator.list("literals") {
         let Some(text) = item.text().map(SecretValue::expose) else { continue };
@@ -137,7 +140,7 @@ fn read(path: &str, files: &mut dyn Files) -> Result<Vec<u8>, Failure> {
 }
 
 /// Lines of `NAME=value`: nothing is unquoted, and a bare name takes what the shell has.
-fn env_file(path: &str, bytes: &[u8], data: &mut Data) {
+fn env_file(path: &str, bytes: &[u8], data: &mut Data) -> Result<(), Failure> {
     let lines = Lines::of(bytes);
     let mut offset = if bytes.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
     while offset < bytes.len() {
@@ -160,7 +163,11 @@ fn env_file(path: &str, bytes: &[u8], data: &mut Data) {
             }
         };
         let value_start = if name.len() == text.len() { start } else { start + name.len() + 1 };
+        if name.is_empty() {
+            return Err(Failure::refused(path, Refusal::at(lines.position(start), NAMELESS)));
+        }
         let at = place(path, lines.position(value_start));
         data.set(Entry::new(&inert(&String::from_utf8_lossy(name)), at, value));
     }
+    Ok(())
 }

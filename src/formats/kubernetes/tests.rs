@@ -400,10 +400,14 @@ fn a_literal_on_several_lines_stands_in_its_file() {
     assert_eq!(place, "k/kustomization.yaml:3:15");
 }
 
-#[test]
-fn a_literal_needs_a_name() {
-    let text = "secretGenerator: [{name: g, literals: [=v]}]\n";
-    let mut files = Memory::of([("k/kustomization.yaml", text)]);
+#[rstest]
+#[case::literal("literals: [=v]")]
+#[case::file("files: [=a.env]")]
+#[case::line("envs: [a.env]")]
+fn a_value_of_a_generator_needs_a_name(#[case] from: &str) {
+    let text = format!("secretGenerator: [{{name: g, {from}}}]\n");
+    let mut files =
+        Memory::of([("k/kustomization.yaml", text.as_str()), ("k/a.env", "A=1\n =v\n")]);
     let refused = resolve(&request(&["k"]), &mut files).unwrap_err();
     assert!(matches!(refused, Failure::Refused { refusal, .. } if refusal.position.is_some()));
 }
