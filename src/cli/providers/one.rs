@@ -56,6 +56,13 @@ fn variables(provider: &Provider, page: &mut Page) {
         None => {}
     }
     page.facts("regions", provider.regions().map(|(name, url)| format!("{name}  {url}")));
+    if provider.regions_are_apart() {
+        page.fact(
+            "",
+            "Each knows its own keys only. A refusal means `dead` where the layer or the inventory \
+             names the region, and `unknown` elsewhere.",
+        );
+    }
 }
 
 fn key_format(format: &KeyFormat<'_>) -> String {
