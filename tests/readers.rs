@@ -54,7 +54,7 @@ fn plausible_readers_that_disagree_are_a_finding_with_both_fingerprints() {
     let report = check(&context);
     let row = report.row(".env");
     assert_eq!(row["evidence"]["reader"], "docker-run");
-    assert_eq!(texts(&row["other_readings"], "reader"), ["python-dotenv"]);
+    assert_eq!(texts(&row["other_readings"], "reader"), ["python-dotenv@load"]);
     let other = &row["other_readings"][0]["key"]["fingerprint"];
     assert!(other.as_str().is_some_and(|text| text.starts_with("keyfp")), "{row:#?}");
     assert_ne!(&row["key"]["fingerprint"], other);

@@ -232,6 +232,7 @@ fn ask(script: &str, name: &str, folder: &Path, readers: &Path) -> Answer {
 /// one for it: a reader that starts a program for each is given fewer.
 #[rstest]
 #[case::python_dotenv("python-dotenv", "readers.py", &[], 1)]
+#[case::python_dotenv_load("python-dotenv@load", "readers.py", &[], 1)]
 #[case::python_decouple("python-decouple", "readers.py", &[], 1)]
 #[case::django_environ("django-environ", "readers.py", &[], 1)]
 #[case::node_dotenv("node-dotenv", "readers.js", &[], 1)]

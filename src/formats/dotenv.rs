@@ -82,9 +82,12 @@ macro_rules! dialects {
 }
 
 dialects! {
-    /// python-dotenv since 1.2.4 (`dotenv_values`), also behind Flask, uvicorn and
+    /// python-dotenv since 1.2.4 (`dotenv_values`), also behind Flask and
     /// pydantic-settings.
     PythonDotenv = "python-dotenv", python_dotenv::read;
+    /// python-dotenv since 1.2.4 by `load_dotenv`, where references see the environment first; also
+    /// behind `uvicorn --env-file`.
+    PythonDotenvLoad = "python-dotenv@load", python_dotenv::load;
     /// python-dotenv 1.2.3, in which a comment right behind `=` was still a value.
     PythonDotenv123 = "python-dotenv@1.2.3", python_dotenv::read_1_2_3;
     /// python-dotenv before 1.2.3, in which also a byte order mark belonged to the first name, and
@@ -179,6 +182,7 @@ impl Dialect {
     pub const fn process_wins(self) -> ProcessWins {
         match self {
             Self::PythonDotenv
+            | Self::PythonDotenvLoad
             | Self::PythonDotenv123
             | Self::PythonDotenv11
             | Self::Decouple

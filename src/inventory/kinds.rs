@@ -74,9 +74,12 @@ macro_rules! words {
 words! {
     /// Whose rules a dotenv file is read by.
     Dialect {
-        /// python-dotenv since 1.2.4 (`dotenv_values`), also behind Flask, uvicorn and
+        /// python-dotenv since 1.2.4 (`dotenv_values`), also behind Flask and
         /// pydantic-settings.
         PythonDotenv = "python-dotenv",
+        /// python-dotenv by `load_dotenv`, where references see the environment first; also behind
+        /// `uvicorn --env-file`.
+        PythonDotenvLoad = "python-dotenv@load",
         /// python-dotenv 1.2.3, in which a comment right behind `=` was still a value.
         PythonDotenv123 = "python-dotenv@1.2.3",
         /// python-dotenv before 1.2.3, in which also a byte order mark belonged to the first name, and

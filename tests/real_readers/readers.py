@@ -94,6 +94,23 @@ def python_dotenv(readers):
     )
 
 
+def python_dotenv_load(readers):
+    module("dotenv")
+    import logging
+
+    from dotenv import load_dotenv
+
+    logging.disable(logging.CRITICAL)
+
+    def read(path):
+        os.environ.clear()
+        os.environ.update(BASE)
+        load_dotenv(path)
+        return dict(os.environ)
+
+    return "python-dotenv@load", True, read
+
+
 def python_decouple(readers):
     module("decouple")
     from decouple import RepositoryEnv
@@ -258,6 +275,7 @@ def deno(readers):
 
 READERS = {
     "python-dotenv": python_dotenv,
+    "python-dotenv@load": python_dotenv_load,
     "python-decouple": python_decouple,
     "django-environ": django_environ,
     "sh": sh,

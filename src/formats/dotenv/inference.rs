@@ -168,9 +168,9 @@ mod tests {
     #[case("package.json", r#"{"scripts":{"start":"node --env-file=.env app.js"}}"#, &["node"])]
     #[case("package.json", r#"{"scripts":{"start":"node --env-file=other app.js"}}"#, &[])]
     #[case("package.json", "{ broken", &[])]
-    #[case("pyproject.toml", "dependencies = [\"python-dotenv>=1\"]", &["python-dotenv"])]
+    #[case("pyproject.toml", "dependencies = [\"python-dotenv>=1\"]", &["python-dotenv@load"])]
     #[case("requirements.txt", "flask\n# python-dotenv\n", &[])]
-    #[case("requirements-dev.txt", "python-dotenv[cli]==1.2.4\n", &["python-dotenv"])]
+    #[case("requirements-dev.txt", "python-dotenv[cli]==1.2.4\n", &["python-dotenv@load"])]
     #[case("requirements.txt", "pydantic_settings\n", &["python-dotenv"])]
     #[case("requirements.txt", "python-decouple\ndjango-environ\n", &["python-decouple", "django-environ"])]
     #[case("Gemfile", "gem 'dotenv-rails', groups: [:test]\n", &["ruby-dotenv@load"])]
@@ -193,7 +193,7 @@ mod tests {
     #[case("run.sh", "set -a\nsource .env\nset +a\n", &["sh"])]
     #[case(".gitlab-ci.yml", "  - docker run --rm --env-file .env image\n", &["docker-run"])]
     #[case("Makefile", "run:\n\tuv run --env-file .env main.py\n", &["uv"])]
-    #[case("Procfile", "web: uvicorn app:app --env-file .env\n", &["python-dotenv"])]
+    #[case("Procfile", "web: uvicorn app:app --env-file .env\n", &["python-dotenv@load"])]
     #[case("bun.lock", "", &["bun"])]
     fn a_file_tells_the_reader(
         #[case] name: &str,
@@ -209,7 +209,7 @@ mod tests {
             ("requirements.txt", "python-dotenv\n"),
             ("app.service", "[Service]\nEnvironmentFile=/srv/.env\n"),
         ];
-        assert_eq!(dialects(&files, ".env"), ["systemd", "python-dotenv"]);
+        assert_eq!(dialects(&files, ".env"), ["systemd", "python-dotenv@load"]);
     }
 
     #[test]
@@ -220,7 +220,7 @@ mod tests {
         let levels =
             [Level { file: ".env", clues: &near }, Level { file: "api/.env", clues: &above }];
         let found: Vec<_> = candidates(&levels).iter().map(|candidate| candidate.dialect).collect();
-        assert_eq!(found, [Dialect::Compose, Dialect::PythonDotenv]);
+        assert_eq!(found, [Dialect::Compose, Dialect::PythonDotenvLoad]);
         let found = candidates(&[Level { file: ".env", clues: &[] }, levels[1]]);
         assert_eq!(found.len(), 2);
         assert_eq!(found[1].because, "package.json lists dotenv");

@@ -43,7 +43,7 @@ type Read = Result<Contents, Refusal>;
 
 const fn sight(dialect: Dialect) -> Sight {
     match dialect {
-        Dialect::PythonDotenv => Sight::FillsIn(python_dotenv::load),
+        Dialect::PythonDotenv | Dialect::PythonDotenvLoad => Sight::FillsIn(python_dotenv::load),
         Dialect::PythonDotenv123 => Sight::FillsIn(python_dotenv::load_1_2_3),
         Dialect::PythonDotenv11 => Sight::FillsIn(python_dotenv::load_1_1),
         Dialect::RubyDotenvLoad | Dialect::DotenvyLoad | Dialect::Dotenvx | Dialect::Next => {
@@ -95,6 +95,7 @@ impl Dialect {
         matches!(
             self,
             Self::PythonDotenv
+                | Self::PythonDotenvLoad
                 | Self::PythonDotenv123
                 | Self::PythonDotenv11
                 | Self::DjangoEnviron

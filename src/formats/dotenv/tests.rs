@@ -182,6 +182,8 @@ proptest! {
 #[case::no_name(Dialect::Bun, "K=a${}b\n", "ab")]
 #[case::name_of_the_process(Dialect::Dotenvx, "PARENT='${E}'\nK=w$PARENT$A\n", "wfrom-parent")]
 #[case::name_of_the_file(Dialect::Dotenvx, "E='${E}'\nK=w$E$A\n", "w${E}$A")]
+#[case::values(Dialect::PythonDotenv, "PARENT=file\nK=${PARENT}\n", "file")]
+#[case::load(Dialect::PythonDotenvLoad, "PARENT=file\nK=${PARENT}\n", "from-parent")]
 #[case::comment_inside(Dialect::Pam, "K=a\\\n# c\n\n\tb\n", "a\tb")]
 #[case::nothing_follows(Dialect::Pam, "K=v\nK=w\\\n \n", "v")]
 fn random_files_are_matched(#[case] dialect: Dialect, #[case] text: &str, #[case] value: &str) {

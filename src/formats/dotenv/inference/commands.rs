@@ -9,7 +9,7 @@ const PROGRAMS: &[(&[&str], Dialect)] = &[
     (&["docker-compose"], Dialect::ComposeInterpolation),
     (&["docker"], Dialect::DockerRun),
     (&["podman"], Dialect::DockerRun),
-    (&["uvicorn"], Dialect::PythonDotenv),
+    (&["uvicorn"], Dialect::PythonDotenvLoad),
     (&["flask"], Dialect::PythonDotenv),
     (&["uv"], Dialect::Uv),
     (&["bun"], Dialect::Bun),

@@ -17,9 +17,9 @@ const NODE: &[(&str, Dialect, Strength)] = &[
 ];
 /// Packages of Python, with `-` for every `_` and `.`.
 const PYTHON: &[(&str, Dialect, Strength)] = &[
-    ("python-dotenv", Dialect::PythonDotenv, Strength::Library),
+    ("python-dotenv", Dialect::PythonDotenvLoad, Strength::Library),
     ("pydantic-settings", Dialect::PythonDotenv, Strength::Library),
-    ("environs", Dialect::PythonDotenv, Strength::Library),
+    ("environs", Dialect::PythonDotenvLoad, Strength::Library),
     ("python-decouple", Dialect::Decouple, Strength::Library),
     ("django-environ", Dialect::DjangoEnviron, Strength::Library),
 ];
