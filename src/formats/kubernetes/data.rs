@@ -17,6 +17,7 @@ use crate::{
 };
 
 const NOT_BASE64: &str = "this value of `data` is not base64, so Kubernetes refuses the Secret: encode it (`printf %s … | base64 -w0`), or put the text into `stringData`";
+const NAMELESS: &str = "a key without a name; the cluster refuses the object";
 const NOT_TEXT: &str =
     "this value is not a text, so Kubernetes refuses the object: put it in quotes";
 /// The trap `base64-layer`.
@@ -170,7 +171,7 @@ impl Data {
     fn encoded(&mut self, path: &str, values: Option<&Node>) {
         for (name, node) in values.map_or(&[][..], Node::entries) {
             let at = place(path, node.position);
-            let Some(text) = self.as_text(path, node) else { continue };
+            let Some(text) = self.as_text(path, name, node) else { continue };
             match base64::decode(text.expose()) {
                 Some(value) => {
                     if base64::is_encoded_again(&value) {
@@ -188,7 +189,7 @@ impl Data {
 
     fn plain(&mut self, path: &str, values: Option<&Node>) {
         for (name, node) in values.map_or(&[][..], Node::entries) {
-            if let Some(text) = self.as_text(path, node) {
+            if let Some(text) = self.as_text(path, name, node) {
                 self.set(Entry::new(name, place(path, node.position), Yield::Value(text)));
             }
         }
@@ -196,13 +197,21 @@ impl Data {
 
     fn opaque(&mut self, path: &str, values: Option<&Node>, reason: OpaqueReason) {
         for (name, node) in values.map_or(&[][..], Node::entries) {
-            self.set(Entry::new(name, place(path, node.position), Yield::Opaque(reason)));
+            if name.is_empty() {
+                self.refuse(path, node, NAMELESS);
+            } else {
+                self.set(Entry::new(name, place(path, node.position), Yield::Opaque(reason)));
+            }
         }
     }
 
-    /// Null is the empty text; numbers and switches are refused.
-    fn as_text(&mut self, path: &str, node: &Node) -> Option<SecretValue> {
+    /// Null is the empty text; numbers and switches are refused, and so is a key without a name.
+    fn as_text(&mut self, path: &str, name: &str, node: &Node) -> Option<SecretValue> {
         match &node.value {
+            _ if name.is_empty() => {
+                self.refuse(path, node, NAMELESS);
+                None
+            }
             Value::Text(text) => Some(text.clone()),
             Value::Null => Some(SecretValue::new("")),
             _ => {

@@ -121,6 +121,7 @@ fn secrets_hold(#[case] data: impl AsRef<str>, #[case] expected: &str) {
 #[case::no_padding("data:\n  K: c2stYWJjCg", (5, 6), "base64")]
 #[case::number("stringData:\n  K: 5", (5, 6), "quotes")]
 #[case::switch("stringData:\n  A: b\n  K: true", (6, 6), "quotes")]
+#[case::nameless("data:\n  K: b2xk\n  : b2xk", (6, 5), "without a name")]
 fn what_the_server_refuses_is_refused_at_its_place(
     #[case] data: &str,
     #[case] (line, column): (u32, u32),
