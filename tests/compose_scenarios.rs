@@ -20,12 +20,6 @@ mod support;
 /// The column of the conformance data that decides.
 const ORACLE: &str = "docker-compose-2.40.3";
 
-/// Scenarios that are knowingly answered differently, each with its reason.
-const EXCEPTIONS: &[(&str, &str)] = &[(
-    "compose-env-map-date",
-    "newer versions give the date as go prints it, and the newest decides",
-)];
-
 struct Folder(BTreeMap<String, Vec<u8>>);
 
 impl Files for Folder {
@@ -125,11 +119,8 @@ fn every_scenario_is_resolved_as_compose_does() {
             let answer = resolved.as_ref().map(answer);
             different.push(format!("{id}: {answer:?}, expected {oracle}"));
         }
-        let excepted = EXCEPTIONS.iter().any(|(known, _)| *known == id);
-        assert!(!(same && excepted), "{id} is no exception any more");
     }
     println!("compose scenarios: {equal} of {}", cases.len());
-    different.retain(|line| !EXCEPTIONS.iter().any(|(known, _)| line.starts_with(known)));
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
 

@@ -22,7 +22,7 @@ use crate::{
         yaml::{
             Document, Node, Pair, Style, Value,
             lines::Lines,
-            scalar::{Typed, go_float, go_time, type_of},
+            scalar::{Typed, go_float, type_of},
         },
     },
 };
@@ -35,9 +35,8 @@ const KEY: &str = "this key is not text for Compose; put it in quotes";
 const ENVIRONMENT: &str = "`environment:` is a mapping or a list of NAME=value";
 const ITEM: &str = "an item of `environment:` is text, NAME=value or NAME; use `=`, not `:`";
 const VALUE: &str = "a value in `environment:` is text, a number, true, false or nothing";
-const DATE: &str = "Compose reads this value as a date and refuses it; put it in quotes";
-const NEWER_DATE: &str = "a date: newer versions of Compose give its text as go prints it, and 2.40 \
-    and older refuse the file; put it in quotes";
+const DATE: &str = "Compose 2.40 reads this value as a date and refuses the file, newer versions make \
+    another text of it; put it in quotes";
 const TRAILING_SPACE: &str = "a variable's name ends with a space; write NAME=value";
 const ENV_FILE: &str = "`env_file:` is a path, or a list of paths and of mappings with `path`";
 const TOO_MANY_ENV_FILES: &str = "this service names more than 1000 env files";
@@ -198,12 +197,7 @@ impl Extractor<'_> {
         let mut traps = Vec::new();
         let value = match type_of(node) {
             None => return Err(self.refuse(node.position, VALUE)),
-            Some(Typed::Timestamp) => {
-                let time = node.name().and_then(go_time);
-                let time = time.ok_or_else(|| self.refuse(node.position, DATE))?;
-                problems.push(self.problem(node.position, NEWER_DATE));
-                number(time)
-            }
+            Some(Typed::Timestamp) => return Err(self.refuse(node.position, DATE)),
             Some(Typed::Null) => {
                 traps.push(Trap::BareNamePassthrough);
                 if node.text().is_none_or(SecretValue::is_empty) {

@@ -541,7 +541,6 @@ fn traps_of(project: &Project, service: &str, variable: &str) -> Vec<String> {
 #[rstest]
 #[case::octal("KEY: 012", &["yaml-retyped compose.yaml:5:12"])]
 #[case::exponent("KEY: 1e5", &["yaml-retyped compose.yaml:5:12"])]
-#[case::date("KEY: 2024-01-01", &["yaml-retyped compose.yaml:5:12"])]
 #[case::null("KEY: null", &["bare-name-passthrough compose.yaml:5:12", "yaml-retyped compose.yaml:5:12"])]
 #[case::bare("KEY:", &["bare-name-passthrough compose.yaml:5:7"])]
 #[case::bare_item("- KEY", &["bare-name-passthrough compose.yaml:5:9"])]
@@ -560,19 +559,10 @@ fn what_yaml_and_compose_do_to_a_value_is_a_trap(#[case] entry: &str, #[case] tr
 }
 
 #[test]
-fn a_date_is_the_text_that_go_prints() {
-    let compose =
-        format!("{API}    environment: {{A: 2024-01-01, B: 2024-01-01T10:20:30.50+02:00}}\n");
-    let project = resolved(&[("compose.yaml", compose.as_str())], &[]).unwrap();
-    let contents = &project.service("api").unwrap().contents;
-    let value = |name: &str| match &contents.winner(name).unwrap().yields {
-        Yield::Value(value) => String::from_utf8(value.expose().to_vec()).unwrap(),
-        _ => panic!("a value"),
-    };
-    assert_eq!(value("A"), "2024-01-01 00:00:00 +0000 UTC");
-    assert_eq!(value("B"), "2024-01-01 10:20:30.5 +0200 +0200");
-    assert!(contents.problems.iter().all(|problem| problem.text.contains("2.40")));
-    assert_eq!(contents.problems.len(), 2);
+fn a_date_is_refused_and_what_newer_versions_do_is_told() {
+    let compose = format!("{API}    environment: {{A: 2024-01-01}}\n");
+    let refused = resolved(&[("compose.yaml", compose.as_str())], &[]).unwrap_err();
+    assert!(format!("{refused:?}").contains("newer versions"), "{refused:?}");
 }
 
 #[test]

@@ -82,37 +82,6 @@ pub fn go_float(number: f64) -> String {
     }
 }
 
-/// The text that go prints for a date or time: `2024-01-01 00:00:00 +0000 UTC`.
-pub fn go_time(text: &str) -> Option<String> {
-    let (day, clock) = match text.find(['T', 't', ' ']) {
-        Some(at) => (text.get(..at)?, text.get(at + 1..)?.trim_start()),
-        None => (text, "0:0:0"),
-    };
-    let mut parts = day.split('-').map(|part| part.parse::<u32>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    let (clock, zone) = match clock.find(['Z', '+', '-']) {
-        Some(at) => (clock.get(..at)?, clock.get(at..)?),
-        None => (clock, "Z"),
-    };
-    let mut parts = clock.split(':');
-    let (hours, minutes) = (parts.next()?.parse::<u32>().ok()?, parts.next()?.parse::<u32>().ok()?);
-    let (seconds, fraction) = match parts.next()?.split_once('.') {
-        Some((seconds, fraction)) => (seconds, fraction.get(..9).unwrap_or(fraction)),
-        None => (clock.rsplit(':').next()?, ""),
-    };
-    let seconds = seconds.parse::<u32>().ok()?;
-    let fraction = fraction.trim_end_matches('0');
-    let point = if fraction.is_empty() { "" } else { "." };
-    let offset = zone.replace(':', "");
-    let zone = match offset.as_str() {
-        "Z" | "+0000" | "-0000" => "+0000 UTC".to_owned(),
-        other => format!("{other} {other}"),
-    };
-    Some(format!(
-        "{year:04}-{month:02}-{day:02} {hours:02}:{minutes:02}:{seconds:02}{point}{fraction} {zone}"
-    ))
-}
-
 fn float(text: &str) -> Typed {
     match text.parse::<f64>() {
         Ok(number) if number.is_finite() => Typed::Float(number),
