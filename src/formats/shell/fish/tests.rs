@@ -196,3 +196,19 @@ fn variables_of_fish_2_have_other_lines() {
     let found = read(&request, &mut Only(b"SET_EXPORT K:a\nSET L:b\n".to_vec()));
     check(&found.expect("readable").contents, &Value("a"));
 }
+
+#[test]
+fn nesting_ends_somewhere() {
+    for (open, inside, close) in [
+        ("(", "\"$L[1]\"", ")"),
+        ("{", "$L[1]", "}"),
+        ("$A[", "1", "]"),
+        ("(", "(\"$L[$L[1]]\")", ")"),
+    ] {
+        for times in (50..70).chain([100_000]) {
+            let text = format!("set -gx K {}{inside}{}\n", open.repeat(times), close.repeat(times));
+            let contents = parse(Shell::Fish, text.as_bytes(), &environment());
+            assert!(times < 61 || contents.winner("K").is_none(), "{open} {times} times");
+        }
+    }
+}

@@ -72,6 +72,11 @@ pub(super) const fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
+/// How much deeper may be gone inside of what starts at `at`.
+fn deeper(depth: usize, at: usize) -> Result<usize, Refused> {
+    depth.checked_sub(1).ok_or(Refused { at, why: "nested deeper than is followed" })
+}
+
 /// Where a word is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Inside {
@@ -93,9 +98,7 @@ impl Words<'_> {
     }
 
     fn read(&self, start: usize, inside: Inside, depth: usize) -> Result<(Word, usize), Refused> {
-        if depth == 0 {
-            return Err(Refused { at: start, why: "nested deeper than is followed" });
-        }
+        let depth = deeper(depth, start)?;
         let opening = usize::from(matches!(self.text.get(start), Some(b'"' | b'\'')));
         let mut word = Word { at: start + opening, ..Word::default() };
         let mut at = start;
@@ -290,9 +293,7 @@ impl Words<'_> {
     /// Behind the parenthesis that closes the one at `at`.
     fn command_end(&self, start: usize, depth: usize) -> Result<usize, Refused> {
         let unclosed = Refused { at: start, why: "a parenthesis is never closed" };
-        if depth == 0 {
-            return Err(unclosed);
-        }
+        let depth = deeper(depth, start)?;
         let mut scratch = Word::default();
         let mut at = start + 1;
         let mut starts_word = true;
@@ -302,9 +303,9 @@ impl Words<'_> {
             starts_word = is_blank(byte) || matches!(byte, b'\n' | b';' | b'&' | b'|' | b'(');
             match byte {
                 b')' => return Ok(at + 1),
-                b'(' => at = self.command_end(at, depth - 1)?,
+                b'(' => at = self.command_end(at, depth)?,
                 b'\'' => at = self.single_quoted(at, &mut scratch)?,
-                b'"' => at = self.double_quoted(at, &mut scratch, depth - 1)?,
+                b'"' => at = self.double_quoted(at, &mut scratch, depth)?,
                 b'\\' => at += 2,
                 b'#' if started => {
                     let rest = &self.text[at..];
@@ -350,7 +351,7 @@ impl Words<'_> {
                 Some(b']') => return Ok((words, at + 1)),
                 Some(b' ' | b'\t' | b'\n') => at += 1,
                 Some(_) => {
-                    let (word, end) = self.read(at, Inside::Brackets, depth - 1)?;
+                    let (word, end) = self.read(at, Inside::Brackets, depth)?;
                     words.push(word);
                     at = end;
                 }
@@ -366,7 +367,7 @@ impl Words<'_> {
             while self.text.get(at).is_some_and(|byte| is_blank(*byte) || *byte == b'\n') {
                 at += 1;
             }
-            let (mut alternative, end) = self.read(at, Inside::Braces, depth - 1)?;
+            let (mut alternative, end) = self.read(at, Inside::Braces, depth)?;
             if let Some(Piece::Literal(last)) = alternative.pieces.last_mut()
                 && matches!(self.text.get(end - 1), Some(b' ' | b'\n' | b'\t'))
             {
