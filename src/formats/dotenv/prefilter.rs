@@ -136,7 +136,9 @@ impl<'line> Line<'line> {
     fn of(line: &'line [u8]) -> Self {
         let Some(first) = line.first() else { return Self::Silent };
         if *first == b'#' {
-            let is_plain = line.iter().all(|byte| is(*byte, IN_COMMENT));
+            // phpdotenv takes `="` for the start of a value on several lines, in comments too.
+            let is_plain = line.iter().all(|byte| is(*byte, IN_COMMENT))
+                && memchr::memmem::find(line, b"=\"").is_none();
             return if is_plain { Self::Silent } else { Self::Other };
         }
         let length = line.iter().take_while(|byte| is(**byte, IN_NAME)).count();
@@ -304,7 +306,9 @@ mod tests {
 
     #[test]
     fn a_line_that_may_reach_further_makes_all_of_them_matter() {
-        for line in ["A=\"x", "A=", "A=$B", "A=x\\", "export A=1", "A = 1", "\u{feff}A=1", "A=1\r"]
+        let comment = "# A=\"";
+        for line in
+            ["A=\"x", "A=", "A=$B", "A=x\\", "export A=1", "A = 1", "\u{feff}A=1", "A=1\r", comment]
         {
             let file = format!("KEY=abc\n{line}\n");
             assert!(relevant(file.as_bytes(), &wanted()).is_none(), "{line:?}");
