@@ -10,7 +10,7 @@ use std::{
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -263,9 +263,16 @@ impl Program {
         until("an answer", || asked(self.port?))
     }
 
-    /// The same after its program was started again, which may be at another port.
-    pub(crate) fn ask_until_another_than(&mut self, first: u64) -> u64 {
+    /// The same after its program was started again, which may be at another port. `save` saves its
+    /// source files: again and again, since a watcher that compares times misses what was saved while
+    /// it looked, or after a clock was set back.
+    pub(crate) fn ask_until_another_than(&mut self, first: u64, mut save: impl FnMut()) -> u64 {
+        let mut saved: Option<Instant> = None;
         until("another program", || {
+            if saved.is_none_or(|saved| saved.elapsed() > Duration::from_secs(5)) {
+                save();
+                saved = Some(Instant::now());
+            }
             while let Ok(line) = self.lines.try_recv() {
                 self.port = port_in(&line).or(self.port);
             }
@@ -332,7 +339,8 @@ impl Collector {
         let kept = Arc::clone(&sent);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let _ = take(stream, &kept);
+                let kept = Arc::clone(&kept);
+                thread::spawn(move || take(stream, &kept));
             }
         });
         Self { port, sent }

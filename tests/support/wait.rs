@@ -13,6 +13,7 @@ pub(crate) fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
             return seen;
         }
         assert!(Instant::now() < watchdog, "waited in vain: {what}");
-        thread::yield_now();
+        // Whatever has to happen needs the processor more than this.
+        thread::park_timeout(Duration::from_millis(5));
     }
 }
