@@ -5,6 +5,7 @@
 //! the running thing is old; SK3xx the value is damaged; SK4xx the key is fine and the context is
 //! wrong; SK5xx the layer could not be judged; SK6xx hygiene.
 
+mod old_process;
 mod scene;
 mod sk101;
 mod sk102;

@@ -1,87 +1,16 @@
 //! A process runs with the key it was started with, and its source has another one by now.
 
 use super::{
-    Finding, Fix, Scene, Severity,
-    scene::{in_a_container, is_old_process, launched_with_it, name},
+    Finding, Scene,
+    old_process::{findings, restart, supervisor},
 };
-use crate::domain::{age::span, judge::ago, reading::Rank, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    scene
-        .by_layer_and_key(|row| {
-            is_old_process(row) && !in_a_container(row) && supervisor(row).is_none()
-        })
-        .into_iter()
-        .filter_map(|rows| {
-            let row = &scene.rows[*rows.first()?];
-            let helps = scene.restart_helps(row);
-            Some(Finding {
-                code: "SK201",
-                severity: Severity::Error,
-                message: format!("{}.", story(scene, row, rows.len())),
-                restart_helps: helps,
-                fixes: vec![restart(scene, row, "restart it in full; a reload is not enough")],
-                rows,
-            })
-        })
-        .collect()
-}
-
-/// The process that starts this one again and again.
-pub(super) fn supervisor(row: &Row) -> Option<&crate::domain::running::Supervisor> {
-    row.evidence.process.as_ref()?.supervisor.as_ref()
-}
-
-/// Who has which key since when, and what its source has; no full stop.
-pub(super) fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
-    let process = row.evidence.process.as_ref();
-    let who = match (count, process) {
-        (1, Some(process)) => {
-            format!("`{}` (pid {}, {})", row.identity.layer, process.pid, process.program)
-        }
-        (1, None) => name(row),
-        (count, _) => format!("{count} processes of `{}`", row.identity.layer),
-    };
-    let started = match row.evidence.started_at {
-        Some(started) => format!("started {}", ago(scene.now, started)),
-        None => "started earlier".to_owned(),
-    };
-    let fixed = if launched_with_it(row) {
-        "an environment is fixed at start"
-    } else {
-        "a program loads its keys when it starts"
-    };
-    let source = scene.configuration_of(row);
-    let changed = source.and_then(|source| source.evidence.changed());
-    let tail = match (source, changed, row.evidence.started_at) {
-        (Some(source), Some(changed), Some(start)) if changed > start => format!(
-            "{} changed {} later, and {fixed}",
-            name(source),
-            span(changed.as_second() - start.as_second())
-        ),
-        (Some(source), ..) => format!("{} has another one", name(source)),
-        (None, ..) => fixed.to_owned(),
-    };
-    match row.key() {
-        Some(key) if row.rank == Rank::Live => {
-            let holds = if count == 1 { "holds" } else { "hold" };
-            format!("{who} {started} and now {holds} the key {}; {tail}", key.told())
-        }
-        Some(key) => format!("{who} {started} with the key {}; {tail}", key.told()),
-        None => format!("{who} {started}; {tail}"),
-    }
-}
-
-/// What a person does to start it again, in these words, unless that would load the same key.
-pub(super) fn restart(scene: &Scene<'_>, row: &Row, words: &str) -> Fix {
-    if scene.restart_helps(row) == Some(false) {
-        let source = scene.configuration_of(row).map_or_else(|| "its source".to_owned(), name);
-        return Fix::text(format!(
-            "update {source} first: a restart would load the same key again"
-        ));
-    }
-    match &row.restart {
-        Some(command) => Fix::command(words, command),
-        None => Fix::text(words),
-    }
+    findings(
+        scene,
+        "SK201",
+        |row| supervisor(row).is_none(),
+        |_| None,
+        |row| vec![restart(scene, row, "restart it in full; a reload is not enough")],
+    )
 }

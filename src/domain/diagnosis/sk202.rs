@@ -1,9 +1,8 @@
 //! A worker has an old key, and its master starts workers that get the same one.
 
 use super::{
-    Finding, Fix, Scene, Severity,
-    scene::{in_a_container, is_old_process},
-    sk201::{restart, story, supervisor},
+    Finding, Fix, Scene,
+    old_process::{capitalised, findings, restart, supervisor},
 };
 use crate::domain::{
     judge::ago,
@@ -12,44 +11,32 @@ use crate::domain::{
 };
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    scene
-        .by_layer_and_key(|row| {
-            is_old_process(row) && !in_a_container(row) && master(row).is_some()
-        })
-        .into_iter()
-        .filter_map(|rows| {
-            let row = &scene.rows[*rows.first()?];
-            let master = master(row)?;
-            let started = match row.evidence.started_at {
-                Some(started) => format!(", started {}", ago(scene.now, started)),
-                None => String::new(),
-            };
-            let whose = match master.holds {
-                Some(true) => "has it in its own environment and hands it down",
-                Some(false) => "has no such variable: each worker loads its own",
-                None => "may hand it down",
-            };
-            Some(Finding {
-                code: "SK202",
-                severity: Severity::Error,
-                message: format!(
-                    "{}. {} (pid {}{started}) {whose}.",
-                    story(scene, row, rows.len()),
-                    capitalised(master.kind.text()),
-                    master.pid
-                ),
-                restart_helps: scene.restart_helps(row),
-                fixes: fixes(scene, row, master),
-                rows,
-            })
-        })
-        .collect()
+    findings(
+        scene,
+        "SK202",
+        |row| master(row).is_some(),
+        |row| master(row).map(|master| remark(scene, row, master)),
+        |row| master(row).map(|master| fixes(scene, row, master)).unwrap_or_default(),
+    )
 }
 
 fn master(row: &Row) -> Option<&Supervisor> {
     supervisor(row).filter(|supervisor| {
         matches!(supervisor.kind, SupervisorKind::Gunicorn | SupervisorKind::UvicornWorkers)
     })
+}
+
+fn remark(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> String {
+    let started = match row.evidence.started_at {
+        Some(started) => format!(", started {}", ago(scene.now, started)),
+        None => String::new(),
+    };
+    let whose = match master.holds {
+        Some(true) => "has it in its own environment and hands it down",
+        Some(false) => "has no such variable: each worker loads its own",
+        None => "may hand it down",
+    };
+    format!("{} (pid {}{started}) {whose}", capitalised(master.kind.text()), master.pid)
 }
 
 fn fixes(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> Vec<Fix> {
@@ -65,12 +52,4 @@ fn fixes(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> Vec<Fix> {
         return std::iter::once(reload).chain(own).collect();
     }
     vec![restart(scene, row, &full)]
-}
-
-/// With a large letter at its beginning.
-pub(super) fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

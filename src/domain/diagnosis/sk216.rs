@@ -1,46 +1,32 @@
 //! A watcher starts its program again, and gives it the environment that it was started with.
 
 use super::{
-    Finding, Fix, Scene, Severity,
-    scene::{in_a_container, is_old_process},
-    sk201::{restart, story, supervisor},
-    sk202::capitalised,
+    Finding, Fix, Scene,
+    old_process::{capitalised, findings, restart, supervisor},
 };
 use crate::domain::{running::Supervisor, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    scene
-        .by_layer_and_key(|row| {
-            is_old_process(row) && !in_a_container(row) && watcher(row).is_some()
-        })
-        .into_iter()
-        .filter_map(|rows| {
-            let row = &scene.rows[*rows.first()?];
-            let watcher = watcher(row)?;
-            let whose = match watcher.holds {
-                Some(true) => "has it in its own environment, and a saved file changes nothing",
-                Some(false) => "has no such variable; it does not watch a `.env`",
-                None => "may hand it down, and does not watch a `.env`",
-            };
-            Some(Finding {
-                code: "SK216",
-                severity: Severity::Error,
-                message: format!(
-                    "{}. {} (pid {}) {whose}.",
-                    story(scene, row, rows.len()),
-                    capitalised(watcher.kind.text()),
-                    watcher.pid
-                ),
-                restart_helps: scene.restart_helps(row),
-                fixes: vec![fix(scene, row, watcher)],
-                rows,
-            })
-        })
-        .collect()
+    findings(
+        scene,
+        "SK216",
+        |row| watcher(row).is_some(),
+        |row| watcher(row).map(remark),
+        |row| watcher(row).map(|watcher| fix(scene, row, watcher)).into_iter().collect(),
+    )
 }
 
 fn watcher(row: &Row) -> Option<&Supervisor> {
     supervisor(row).filter(|supervisor| supervisor.kind.is_watcher())
+}
+
+fn remark(watcher: &Supervisor) -> String {
+    let whose = match watcher.holds {
+        Some(true) => "has it in its own environment, and a saved file changes nothing",
+        Some(false) => "has no such variable; it does not watch a `.env`",
+        None => "may hand it down, and does not watch a `.env`",
+    };
+    format!("{} (pid {}) {whose}", capitalised(watcher.kind.text()), watcher.pid)
 }
 
 fn fix(scene: &Scene<'_>, row: &Row, watcher: &Supervisor) -> Fix {
