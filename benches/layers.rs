@@ -66,6 +66,7 @@ fn check(inventory: &Inventory, catalogue: &Arc<Catalogue>) -> Arc<Snapshot> {
         endpoints: BTreeMap::new(),
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
+        trust: Arc::new(stalekey::inventory::trust::Trust::All),
         tour: None,
     };
     engine::check(setup, |_| {}).expect("a runtime")

@@ -31,7 +31,7 @@ use crate::{
     },
     engine::flow::{Flow, Freshness},
     formats::Environment,
-    inventory::Inventory,
+    inventory::{Inventory, trust::Trust},
     probe::Endpoint,
     providers::Catalogue,
 };
@@ -52,6 +52,8 @@ pub struct Setup {
     pub offline: bool,
     /// Endpoints typed on the command line, by credential; they rank above the inventory.
     pub endpoints: BTreeMap<String, Endpoint>,
+    /// What the inventory may do beyond looking at its own folder.
+    pub trust: Arc<Trust>,
     /// Look at these environments only; empty: all.
     pub environments: BTreeSet<String>,
     /// Look at these credentials only; empty: all.

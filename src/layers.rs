@@ -17,6 +17,7 @@ mod open;
 mod process;
 mod read_files;
 mod resolve;
+mod run;
 mod shell;
 mod shell_file;
 mod systemd;
@@ -44,7 +45,7 @@ use crate::{
     formats::{
         Environment, compose::Request, kubernetes as kubernetes_format, systemd as systemd_format,
     },
-    inventory::{Layer, LayerSpec},
+    inventory::{Layer, LayerSpec, trust::Trust},
 };
 
 /// What all readers of one pass share.
@@ -55,6 +56,8 @@ pub struct Surroundings {
     pub home: Option<PathBuf>,
     /// The environment that stalekey itself was started with.
     pub shell: Environment,
+    /// What may be read beyond the inventory's folder.
+    pub trust: Arc<Trust>,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
     files: Arc<ReadFiles>,
@@ -69,12 +72,14 @@ impl Surroundings {
         home: Option<PathBuf>,
         shell: Environment,
         files: Arc<ReadFiles>,
+        trust: Arc<Trust>,
     ) -> Self {
         static PASSES: AtomicU64 = AtomicU64::new(0);
         Self {
             folder: folder.to_owned(),
             home,
             shell,
+            trust,
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
             files,

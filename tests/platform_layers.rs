@@ -34,7 +34,13 @@ fn read(folder: &Path, layer: &str) -> Vec<Reading<SecretValue>> {
         variables: vec!["OPENAI_API_KEY".to_owned()],
         ..CredentialFacts::default()
     };
-    let surroundings = Surroundings::new(folder, None, Environment::new(), Arc::default());
+    let surroundings = Surroundings::new(
+        folder,
+        None,
+        Environment::new(),
+        Arc::default(),
+        Arc::new(stalekey::inventory::trust::Trust::All),
+    );
     layers::read(&inventory.layers[0], &[&credential], &surroundings)
 }
 

@@ -83,6 +83,8 @@ fn setup(demo: &Demo, user: &User, guided: bool) -> Result<Setup, Failure> {
         endpoints: std::collections::BTreeMap::new(),
         environments: std::collections::BTreeSet::new(),
         credentials: std::collections::BTreeSet::new(),
+        // What is built in needs nobody's trust.
+        trust: Arc::new(crate::inventory::trust::Trust::All),
         tour: guided.then(|| {
             let (tour, next) = demo.tour();
             TourGuide { tour, next }

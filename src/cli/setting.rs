@@ -17,6 +17,7 @@ use crate::{
     formats::Environment,
     inventory::{
         Inventory, Settings, discovery,
+        trust::Trust,
         user_settings::{self, UserSettings},
     },
     probe::Endpoint,
@@ -108,6 +109,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         endpoints: typed_endpoints(arguments, &inventory)?,
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
+        trust: Arc::new(Trust::All),
         tour: None,
         inventory,
     })

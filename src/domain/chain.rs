@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::snapshot::Row;
+use crate::domain::snapshot::{Row, RowIdentity};
 
 /// One path from an origin to the last layer that takes its value from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,33 +17,60 @@ pub struct Chain {
     pub break_at: Option<usize>,
 }
 
+/// Which row each row takes its value from.
+pub(super) struct Sources<'a> {
+    first_of: HashMap<(&'a str, &'a str), usize>,
+    configured: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn of(rows: &'a [Row]) -> Self {
+        let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
+        for (index, row) in rows.iter().enumerate() {
+            let RowIdentity { layer, credential, host, .. } = &row.identity;
+            sources.first_of.entry((layer, credential)).or_insert(index);
+            if !row.running {
+                sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
+            }
+        }
+        sources
+    }
+
+    /// What its own layer configures, for a row that runs; else the first row of its source.
+    pub(super) fn index(&self, row: &Row) -> Option<usize> {
+        let RowIdentity { layer, credential, host, .. } = &row.identity;
+        let own = self.configured.get(&(layer.as_str(), credential.as_str(), host.as_deref()));
+        if row.running && own.is_some() {
+            return own.copied();
+        }
+        self.first_of.get(&(row.source.as_deref()?, credential.as_str())).copied()
+    }
+}
+
 /// Every chain of two rows or more: one for each row that nothing takes its value from.
 pub fn chains(rows: &[Row]) -> Vec<Chain> {
-    let mut first_of: HashMap<(&str, &str), usize> = HashMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        let identity = &row.identity;
-        first_of.entry((&identity.layer, &identity.credential)).or_insert(index);
-    }
-    let sources: HashSet<(&str, &str)> = rows
+    let sources = Sources::of(rows);
+    // Of a source with several rows the others are no ends either.
+    let layers: HashSet<(&str, &str)> = rows
         .iter()
         .filter_map(|row| Some((row.source.as_deref()?, row.identity.credential.as_str())))
         .collect();
+    let taken: HashSet<usize> = rows.iter().filter_map(|row| sources.index(row)).collect();
     rows.iter()
         .enumerate()
-        .filter(|(_, row)| {
-            !sources.contains(&(row.identity.layer.as_str(), row.identity.credential.as_str()))
+        .filter(|(index, row)| {
+            let RowIdentity { layer, credential, .. } = &row.identity;
+            !taken.contains(index) && !layers.contains(&(layer.as_str(), credential.as_str()))
         })
         .filter_map(|(last, row)| {
             let mut path = vec![last];
             let mut at = row;
-            while let Some(source) = &at.source {
-                let credential = at.identity.credential.as_str();
-                let Some(next) = first_of.get(&(source.as_str(), credential)) else { break };
-                if path.contains(next) {
+            while let Some(next) = sources.index(at) {
+                if path.contains(&next) {
                     break;
                 }
-                path.push(*next);
-                at = &rows[*next];
+                path.push(next);
+                at = &rows[next];
             }
             path.reverse();
             (path.len() > 1).then(|| Chain {

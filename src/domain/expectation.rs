@@ -128,7 +128,7 @@ impl Candidates<'_> {
         }
         let mut changes: Vec<(Timestamp, Fingerprint)> = self
             .sound()
-            .filter(|(reading, ..)| !reading.kind.is_running())
+            .filter(|(reading, ..)| !reading.is_running())
             .filter_map(|(reading, key, _)| Some((reading.evidence.changed()?, key.fingerprint)))
             .collect();
         changes.sort_unstable();

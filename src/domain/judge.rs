@@ -161,6 +161,7 @@ fn row(
         reason.push_str(&format!("; {remedy}"));
     }
     Row {
+        running: reading.is_running(),
         identity: RowIdentity {
             environment: reading.environment,
             credential: reading.credential,
@@ -206,7 +207,7 @@ fn decide(
     let optional = layer.is_some_and(|layer| layer.optional);
     match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
-        State::Unreadable(why) if reading.kind.is_running() => {
+        State::Unreadable(why) if reading.is_running() => {
             certain(Verdict::Unproven, why.detail.clone())
         }
         State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
@@ -233,13 +234,22 @@ fn opaque(
     reason: OpaqueReason,
 ) -> Decision {
     let unproven = (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
-    let Some(source) = layer.and_then(|layer| layer.source.as_ref()) else {
-        return unproven;
+    let configured = |other: &&Reading<Key>| {
+        other.layer == reading.layer
+            && other.credential == reading.credential
+            && other.host == reading.host
+            && !other.is_running()
     };
+    // Of a layer that has both, what runs takes its value from what is configured.
+    let own = reading.is_running() && question.readings.iter().any(|other| configured(&other));
+    let source = layer.and_then(|layer| layer.source.as_ref());
+    let source = if own { Some(&reading.layer) } else { source };
+    let Some(source) = source else { return unproven };
     let changed = question
         .readings
         .iter()
         .filter(|other| other.layer == *source && other.credential == reading.credential)
+        .filter(|other| !own || configured(other))
         .filter(|other| other.state.found().is_some())
         .filter_map(|other| Changed::of(&other.evidence))
         .max_by_key(|changed| changed.until);
@@ -249,7 +259,7 @@ fn opaque(
         let reason = format!("likely stale: {what} {span} before `{source}` changed");
         (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason)
     };
-    if !reading.kind.is_running() {
+    if !reading.is_running() {
         let updated = reading.evidence.updated_at;
         return match updated.filter(|updated| changed.is_after(*updated)) {
             Some(updated) => likely("last updated", updated),

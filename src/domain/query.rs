@@ -389,6 +389,7 @@ mod tests {
                 host: None,
                 instance: None,
             },
+            running: kind.is_running(),
             kind,
             variable: Some("OPENAI_API_KEY".into()),
             place: Some(Place::at(Position { line: 3, column: 1 }).in_file(format!("{layer}/x"))),

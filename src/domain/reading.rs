@@ -472,6 +472,13 @@ pub struct Reading<V> {
 }
 
 impl<V> Reading<V> {
+    /// It is of something that runs, and so can be older than what it takes its value from. A layer
+    /// may have both: a unit and its main process.
+    pub const fn is_running(&self) -> bool {
+        let held = matches!(self.rank, Rank::Memory | Rank::Launch | Rank::Live | Rank::Sent);
+        held || self.kind.is_running()
+    }
+
     /// Changes the type of the values and nothing else.
     pub fn map<W>(self, mut change: impl FnMut(V) -> W) -> Reading<W> {
         Reading {

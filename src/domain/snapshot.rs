@@ -92,6 +92,8 @@ pub struct Row {
     pub identity: RowIdentity,
     /// Kind of the layer.
     pub kind: LayerKind,
+    /// It is of something that runs: a process, a container.
+    pub running: bool,
     /// The variable that decided.
     pub variable: Option<String>,
     /// Where the deciding value stands.

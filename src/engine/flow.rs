@@ -232,6 +232,7 @@ impl Flow {
             self.setup.home.clone(),
             self.setup.shell.clone(),
             Arc::clone(&self.files),
+            Arc::clone(&self.setup.trust),
         );
         let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
         let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());

@@ -12,7 +12,7 @@ use crate::{
         reading::Reading,
     },
     engine::Setup,
-    inventory::trust::{self, Effect},
+    inventory::trust::Effect,
     probe::{Endpoint, sent_along},
     providers::Provider,
 };
@@ -156,7 +156,7 @@ fn endpoint(
                 provider: Some(provider.id().to_owned()),
                 endpoint: text.to_owned(),
             };
-            if !trust::granted(&effect) {
+            if !setup.trust.grants(&effect) {
                 return Err(ProbeReason::Untrusted);
             }
             // The inventory was validated; an address that does not parse cannot come here.

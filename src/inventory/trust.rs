@@ -1,8 +1,11 @@
 //! What an inventory makes stalekey do beyond looking at its own folder (SECURITY T).
 
-use std::path::{Component, Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path, PathBuf},
+};
 
-use super::{Inventory, LayerSpec, ProcessMatch};
+use super::{Inventory, Layer, LayerSpec, ProcessMatch};
 
 /// Something that an inventory nobody trusts may not have done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +34,61 @@ pub enum Effect {
         /// Which ones, in one line.
         what: String,
     },
+    /// The memory of other processes is searched, when a person asks for that.
+    Memory {
+        /// Which ones, in one line.
+        what: String,
+    },
+    /// Containers are looked into, through their engine's command.
+    Containers {
+        /// Which ones, with their engine, in one line.
+        what: String,
+    },
+    /// A process manager's own records are read.
+    Manager {
+        /// Which one, with what it manages, in one line.
+        what: String,
+    },
+    /// A cluster is asked, through `kubectl`.
+    Cluster {
+        /// Which one, with what is asked, in one line.
+        what: String,
+    },
+    /// A program is run.
+    Run {
+        /// It and its arguments, as the system gets them.
+        command: Vec<String>,
+    },
+    /// Another machine is asked, through `ssh`.
+    Host {
+        /// Its name, as `ssh` gets it.
+        name: String,
+    },
+}
+
+/// What may happen besides looking at the inventory's own folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trust {
+    /// Everything that the inventory asks for: it is built in, or of a test.
+    All,
+    /// These effects and no others.
+    Only(BTreeSet<Effect>),
+}
+
+impl Trust {
+    /// Whether an effect may happen. This is the one place that decides it.
+    pub fn grants(&self, effect: &Effect) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(granted) => granted.contains(effect),
+        }
+    }
+
+    /// Whether a file, also one that data names (SECURITY T7), may be read: those beneath the
+    /// inventory's folder always, others when the effect is granted.
+    pub fn may_read(&self, folder: &Path, path: &str) -> bool {
+        outside(folder, path).is_none_or(|path| self.grants(&Effect::ReadOutside { path }))
+    }
 }
 
 /// Every effect of an inventory, sorted, each once.
@@ -50,36 +108,26 @@ pub fn effects(inventory: &Inventory) -> Vec<Effect> {
             endpoint: endpoint.to_owned(),
         })
         .collect();
-    for layer in &inventory.layers {
-        let outside = layer.kind.paths().into_iter().filter_map(|path| {
-            outside(&inventory.folder, path).map(|path| Effect::ReadOutside { path })
-        });
-        effects.extend(outside);
-        match &layer.kind {
-            LayerSpec::Process { matching, .. } => {
-                effects.push(Effect::Processes { what: in_words(matching) });
-            }
-            LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
-                effects.push(Effect::Unit { name: name.clone() });
-            }
-            _ => {}
-        }
-    }
+    effects.extend(inventory.layers.iter().flat_map(|layer| of_layer(layer, &inventory.folder)));
     effects.sort();
     effects.dedup();
     effects
 }
 
-/// Whether an effect may happen. This is the one place that decides it. Trust is not built yet, so
-/// every effect is granted (SECURITY T0); T1, T4 and T8 hold without it.
-pub fn granted(_effect: &Effect) -> bool {
-    true
-}
-
-/// Whether a file, also one that data names (SECURITY T7), may be read: those beneath the
-/// inventory's folder always, others when the effect is granted.
-pub fn may_read(folder: &Path, path: &str) -> bool {
-    outside(folder, path).is_none_or(|path| granted(&Effect::ReadOutside { path }))
+/// What reading one layer does.
+pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
+    let outside = |path| outside(folder, path).map(|path| Effect::ReadOutside { path });
+    let mut effects: Vec<_> = layer.kind.paths().into_iter().filter_map(outside).collect();
+    match &layer.kind {
+        LayerSpec::Process { matching, .. } => {
+            effects.push(Effect::Processes { what: in_words(matching) });
+        }
+        LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
+            effects.push(Effect::Unit { name: name.clone() });
+        }
+        _ => {}
+    }
+    effects
 }
 
 /// The path, when it is not beneath `folder`. Compared by whole components: `/a/project-evil` is not

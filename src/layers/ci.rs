@@ -130,8 +130,13 @@ mod tests {
     fn read_text(name: &str, text: &str, scope: Option<&str>) -> Vec<Found> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(name), text).unwrap();
-        let surroundings =
-            Surroundings::new(folder.path(), None, Environment::new(), Arc::default());
+        let surroundings = Surroundings::new(
+            folder.path(),
+            None,
+            Environment::new(),
+            Arc::default(),
+            Arc::new(crate::inventory::trust::Trust::All),
+        );
         let openai = CredentialFacts {
             id: "openai".to_owned(),
             variables: vec!["OPENAI_API_KEY".to_owned()],
@@ -195,8 +200,13 @@ mod tests {
         write("ci/base.yml", "include: ci/jobs.yml\nvariables:\n  OPENAI_API_KEY: top\n");
         write("ci/jobs.yml", "deploy:\n  script: x\n  variables:\n    OPENAI_API_KEY: job\n");
         let read = || {
-            let surroundings =
-                Surroundings::new(folder.path(), None, Environment::new(), Arc::default());
+            let surroundings = Surroundings::new(
+                folder.path(),
+                None,
+                Environment::new(),
+                Arc::default(),
+                Arc::new(crate::inventory::trust::Trust::All),
+            );
             let openai = CredentialFacts {
                 variables: vec!["OPENAI_API_KEY".to_owned()],
                 ..CredentialFacts::default()

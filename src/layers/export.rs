@@ -128,8 +128,13 @@ mod tests {
     ) -> Vec<Found> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("export.json"), text).unwrap();
-        let surroundings =
-            Surroundings::new(folder.path(), None, Environment::new(), Arc::default());
+        let surroundings = Surroundings::new(
+            folder.path(),
+            None,
+            Environment::new(),
+            Arc::default(),
+            Arc::new(crate::inventory::trust::Trust::All),
+        );
         read("export.json", None, pointer, credentials, &surroundings)
     }
 

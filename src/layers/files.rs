@@ -18,7 +18,6 @@ use crate::{
         reading::{Evidence, Looked, MissingReason, Unreadable, UnreadableKind},
     },
     formats::files::{Entry, Files, Missed},
-    inventory::trust,
 };
 
 /// Opens a file that the inventory names, and remembers when it changed.
@@ -63,7 +62,7 @@ impl<'a> Opener<'a> {
     }
 
     fn may_read(&self, path: &str) -> Result<(), Missed> {
-        if trust::may_read(&self.surroundings.folder, path) {
+        if self.surroundings.trust.may_read(&self.surroundings.folder, path) {
             return Ok(());
         }
         let detail = "it is outside the inventory's folder, and the inventory is not trusted";

@@ -87,7 +87,13 @@ mod tests {
     };
 
     fn read_in(folder: &std::path::Path, workload: Option<&str>) -> Vec<Found> {
-        let surroundings = Surroundings::new(folder, None, Environment::new(), Arc::default());
+        let surroundings = Surroundings::new(
+            folder,
+            None,
+            Environment::new(),
+            Arc::default(),
+            Arc::new(crate::inventory::trust::Trust::All),
+        );
         let request = Request {
             paths: vec!["k8s".to_owned()],
             workload: workload.map(str::to_owned),

@@ -107,8 +107,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let text = "[Service]\nEnvironment=OPENAI_API_KEY=value OTHER=x\n";
         std::fs::write(folder.path().join("api.service"), text).unwrap();
-        let surroundings =
-            Surroundings::new(folder.path(), None, Environment::new(), Arc::default());
+        let surroundings = Surroundings::new(
+            folder.path(),
+            None,
+            Environment::new(),
+            Arc::default(),
+            Arc::new(crate::inventory::trust::Trust::All),
+        );
         let credential = CredentialFacts {
             variables: vec!["OPENAI_API_KEY".to_owned()],
             ..CredentialFacts::default()
@@ -126,8 +131,13 @@ mod tests {
     fn a_link_to_nothing_is_a_mask() {
         let folder = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/dev/null", folder.path().join("api.service")).unwrap();
-        let surroundings =
-            Surroundings::new(folder.path(), None, Environment::new(), Arc::default());
+        let surroundings = Surroundings::new(
+            folder.path(),
+            None,
+            Environment::new(),
+            Arc::default(),
+            Arc::new(crate::inventory::trust::Trust::All),
+        );
         let request = Request { files: vec!["api.service".to_owned()], ..Request::default() };
         let found = read(&request, &[], &surroundings).remove(0);
         assert!(matches!(found.contents, Err(Absence::Unreadable(why)) if why.detail == MASKED));

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 pub(super) use crate::domain::inert::quoted;
 use crate::domain::{
+    chain::Sources,
     credential::CredentialFacts,
     damage::Flag,
     diagnosis::{Finding, Fix, Severity},
@@ -29,22 +30,20 @@ pub struct Scene<'a> {
     pub credentials: &'a [CredentialFacts],
     /// The present.
     pub now: Timestamp,
-    by_layer: HashMap<(&'a str, &'a str), Vec<usize>>,
+    sources: Sources<'a>,
     by_group: HashMap<(&'a str, &'a str), Vec<usize>>,
 }
 
 impl<'a> Scene<'a> {
     /// A scene over these rows.
     pub fn new(rows: &'a [Row], credentials: &'a [CredentialFacts], now: Timestamp) -> Self {
-        let mut by_layer: HashMap<_, Vec<usize>> = HashMap::new();
         let mut by_group: HashMap<_, Vec<usize>> = HashMap::new();
         for (index, row) in rows.iter().enumerate() {
             let identity = &row.identity;
             let credential = identity.credential.as_str();
-            by_layer.entry((identity.layer.as_str(), credential)).or_default().push(index);
             by_group.entry((identity.environment.as_str(), credential)).or_default().push(index);
         }
-        Self { rows, credentials, now, by_layer, by_group }
+        Self { rows, credentials, now, sources: Sources::of(rows), by_group }
     }
 
     /// Rows with their indexes.
@@ -60,11 +59,10 @@ impl<'a> Scene<'a> {
         members.into_iter().flatten().map(|index| &self.rows[*index]).collect()
     }
 
-    /// The row that this row takes its value from.
+    /// The row that this row takes its value from: what its own layer configures, for one that runs,
+    /// or that of its source.
     pub fn source_of(&self, row: &Row) -> Option<&'a Row> {
-        let source = row.source.as_deref()?;
-        let index = self.by_layer.get(&(source, row.identity.credential.as_str()))?.first()?;
-        Some(&self.rows[*index])
+        self.sources.index(row).map(|index| &self.rows[index])
     }
 
     /// The file row that decides what a restart would load: the nearest source that is no running
@@ -72,7 +70,7 @@ impl<'a> Scene<'a> {
     pub fn configuration_of(&self, row: &Row) -> Option<&'a Row> {
         let mut at = self.source_of(row)?;
         for _ in 0..self.rows.len() {
-            if !at.kind.is_running() {
+            if !at.running {
                 return Some(at);
             }
             at = self.source_of(at)?;
@@ -162,7 +160,7 @@ pub(super) fn by_outcome(
 
 /// A running row with an old key, or one that is likely to have it.
 pub(super) fn is_old_process(row: &Row) -> bool {
-    row.kind.is_running() && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
+    row.running && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
 }
 
 /// It has its key since it was launched, as far as is known.

@@ -13,7 +13,7 @@ use crate::domain::{
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
-        .filter(|(_, row)| !row.kind.is_running() && row.kind != LayerKind::Shell)
+        .filter(|(_, row)| !row.running && row.kind != LayerKind::Shell)
         .filter(|(_, row)| matches!(row.verdict, Verdict::Stale | Verdict::Mismatch))
         .filter(|(_, row)| row.expected.is_some() && !takes_a_stale_value(scene, row))
         .map(|(index, row)| {

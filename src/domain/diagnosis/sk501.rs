@@ -39,7 +39,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
 
 fn next_step(row: &Row, why: &Unreadable) -> &'static str {
     match why.kind {
-        UnreadableKind::WrongFormat if row.kind.is_running() => {
+        UnreadableKind::WrongFormat if row.running => {
             "correct `match` in the inventory, or the file it names"
         }
         UnreadableKind::NotAFile => "point the layer at the regular file that the consumer reads",

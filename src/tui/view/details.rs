@@ -285,7 +285,7 @@ fn places_section(page: &mut Page<'_>, row: &Row) {
         let model = page.model;
         let from_here =
             row.kind == LayerKind::Dotenv && occurrence.origin == Origin::ShellEnvironment;
-        let at_start = row.kind.is_running() && occurrence.origin == Origin::LaunchEnvironment;
+        let at_start = row.running && occurrence.origin == Origin::LaunchEnvironment;
         let name = match (occurrence.wins, from_here, at_start) {
             (true, ..) => "wins",
             (false, true, _) => "from here",
