@@ -84,6 +84,7 @@ fn setup(demo: &Demo, user: &User, guided: bool) -> Result<Setup, Failure> {
         environments: std::collections::BTreeSet::new(),
         credentials: std::collections::BTreeSet::new(),
         // What is built in needs nobody's trust.
+        rotations: crate::engine::RotationSetup::default(),
         trust: Arc::new(crate::inventory::trust::Trust::All),
         tour: guided.then(|| {
             let (tour, next) = demo.tour();

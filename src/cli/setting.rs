@@ -109,6 +109,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         endpoints: typed_endpoints(arguments, &inventory)?,
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
+        rotations: crate::engine::RotationSetup::default(),
         trust: Arc::new(Trust::All),
         tour: None,
         inventory,
