@@ -6,12 +6,14 @@
 mod checklist;
 mod confirmation;
 mod event;
+mod evidence;
 mod progress;
 mod recorded;
 
 pub use checklist::{Blast, Checklist, Page, checklist};
 pub use confirmation::{Confirmation, Step, Word, confirm};
 pub use event::{Event, Opened, rotations};
+pub use evidence::{Coverage, Evidence};
 pub use progress::{KeyStanding, MemberProgress, MemberState, Progress, Spare, progress};
 pub use recorded::{Recorded, RecordedKey};
 
