@@ -17,8 +17,8 @@ use crate::{
         fingerprint::FingerprintKey,
         inert::quoted,
         rotation::{
-            Checklist, Event, Member, NewKey, Opened, Recorded, RecordedKey, Rotation, Tick,
-            checklist, names, progress,
+            Checklist, Event, Member, NewKey, Opened, Opening, Rotation, Tick, checklist, open,
+            progress,
         },
         snapshot::Snapshot,
     },
@@ -178,60 +178,21 @@ fn opened(
             known.join(", ")
         )));
     }
-    let rows: Vec<_> = snapshot
-        .rows
-        .iter()
-        .filter(|row| row.identity.credential == credential)
-        .filter(|row| scope.environments.contains(&row.identity.environment))
-        .collect();
-    let environments: BTreeSet<&str> =
-        rows.iter().map(|row| row.identity.environment.as_str()).collect();
-    let environments: Vec<String> = scope
-        .environments
-        .iter()
-        .filter(|it| environments.contains(it.as_str()))
-        .cloned()
-        .collect();
-    if environments.is_empty() {
-        return Err(Failure::Message(format!(
-            "error: No layer here is for {}, so there is nothing to rotate",
-            quoted(credential)
-        )));
-    }
-    let open = rotations.iter().find(|rotation| {
-        rotation.is_open() && environments.iter().any(|name| rotation.covers(name, credential))
-    });
-    if let Some(open) = open {
-        return Err(Failure::Message(format!(
-            "error: Rotation {} of {} is still open\n\nhint: `stalekey confirm` says what is \
-             missing; `stalekey audit --give-up {}` ends it",
-            open.id,
-            quoted(credential),
-            open.id
-        )));
-    }
-    let is_new = |key: &RecordedKey| match (new, &key.fingerprint) {
-        (Some(NewKey::Fingerprint(text)), Some(exported)) => names(text, exported),
-        (Some(NewKey::Last4(last4)), Some(_)) => key.mask.ends_with(last4.as_str()),
-        _ => false,
-    };
-    let mut old: Vec<RecordedKey> = Vec::new();
-    for key in rows.iter().filter_map(|row| row.key()).map(|key| RecordedKey::from(&**key)) {
-        if key.fingerprint.is_some() && !is_new(&key) && !old.contains(&key) {
-            old.push(key);
-        }
-    }
-    let number = rotations.iter().filter(|it| it.credential == credential).count() + 1;
-    Ok(Opened {
-        rotation: format!("{credential}-{number}"),
+    let opening = Opening {
         credential: credential.to_owned(),
-        environments,
-        old,
+        environments: scope.environments.clone(),
         new: new.cloned(),
-        rows: rows.into_iter().map(Recorded::from).collect(),
         fingerprint_id: scope.fingerprint_key.id().to_owned(),
         inventory: scope.digest.clone(),
-    })
+    };
+    open(opening, &snapshot.rows, rotations)
+        .map_err(|why| Failure::Message(format!("error: {}", capitalised(&why.to_string()))))
+}
+
+fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    let first = characters.next().map(|first| first.to_uppercase());
+    first.into_iter().flatten().chain(characters).collect()
 }
 
 /// The open rotation that is meant.
@@ -367,21 +328,11 @@ fn checklists(snapshot: &Snapshot, rotations: &[Rotation], scope: &Scope) -> Vec
                 .find(|it| it.is_open() && it.credential == *credential && scope.covers(it));
             let rotation = match open {
                 Some(open) => open.clone(),
-                None => Rotation {
-                    id: String::new(),
-                    credential: credential.clone(),
-                    environments: scope.environments.clone(),
-                    opened_at: snapshot.generated_at,
-                    old: Vec::new(),
-                    new: None,
-                    baseline: Vec::new(),
-                    ticks: BTreeMap::new(),
-                    end: None,
-                },
+                None => Rotation::imagined(credential, &scope.environments, snapshot.generated_at),
             };
             let progress = progress(&rotation, &[], &snapshot.rows, &[]);
             (!progress.members.is_empty())
-                .then(|| checklist(&progress, &snapshot.rows, &snapshot.findings, &rotation.ticks))
+                .then(|| checklist(&progress, &snapshot.rows, &snapshot.findings))
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 
-use super::{Failure, user_salt};
+use super::{Failure, operator::operator, user_salt};
 use crate::{
     domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
     engine::{RotationSetup, Setup},
@@ -111,7 +111,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         endpoints: typed_endpoints(arguments, &inventory)?,
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
-        rotations: RotationSetup { history, ..RotationSetup::default() },
+        rotations: RotationSetup { history, operator: operator(), old_keys: Vec::new() },
         trust: Arc::new(Trust::All),
         tour: None,
         inventory,

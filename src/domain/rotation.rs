@@ -7,6 +7,7 @@ mod checklist;
 mod confirmation;
 mod event;
 mod evidence;
+mod opening;
 mod progress;
 mod recorded;
 
@@ -14,6 +15,7 @@ pub use checklist::{Blast, Checklist, Page, checklist};
 pub use confirmation::{Confirmation, Step, Word, confirm};
 pub use event::{Event, Opened, rotations};
 pub use evidence::{Coverage, Evidence};
+pub use opening::{CannotOpen, Opening, open};
 pub use progress::{KeyStanding, MemberProgress, MemberState, Progress, Spare, progress};
 pub use recorded::{Recorded, RecordedKey};
 
@@ -167,6 +169,21 @@ pub fn names(text: &str, exported: &str) -> bool {
 }
 
 impl Rotation {
+    /// One that has not begun: what its checklist would be.
+    pub fn imagined(credential: &str, environments: &[String], now: Timestamp) -> Self {
+        Self {
+            id: String::new(),
+            credential: credential.to_owned(),
+            environments: environments.to_vec(),
+            opened_at: now,
+            old: Vec::new(),
+            new: None,
+            baseline: Vec::new(),
+            ticks: BTreeMap::new(),
+            end: None,
+        }
+    }
+
     /// Whether it is about a credential in an environment.
     pub fn covers(&self, environment: &str, credential: &str) -> bool {
         self.credential == credential && self.environments.iter().any(|name| name == environment)

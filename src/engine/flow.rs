@@ -374,7 +374,7 @@ impl Flow {
         }
     }
 
-    fn keep_old_keys(&mut self, readings: &[Reading<Key>]) {
+    pub(super) fn keep_old_keys(&mut self, readings: &[Reading<Key>]) {
         for reading in readings {
             if let Some(key) = reading.state.found() {
                 self.rotations.keep(&reading.environment, &reading.credential, key);

@@ -4,7 +4,7 @@
 use crate::domain::{
     chain::Sources,
     diagnosis::Finding,
-    rotation::{Member, Progress, Tick},
+    rotation::{Member, MemberProgress, Progress, Tick},
     snapshot::Row,
     verdict::{Certainty, Verdict},
 };
@@ -56,20 +56,15 @@ pub struct Page {
     pub tick: Tick,
 }
 
-/// The checklist for the layers of a rotation; `ticks` are what was noted before.
-pub fn checklist(
-    progress: &Progress,
-    rows: &[Row],
-    findings: &[Finding],
-    ticks: &std::collections::BTreeMap<Member, Tick>,
-) -> Checklist {
+/// The checklist for the layers of a rotation.
+pub fn checklist(progress: &Progress, rows: &[Row], findings: &[Finding]) -> Checklist {
     let sources = Sources::of(rows);
     let pages = progress
         .members
         .iter()
         .map(|it| {
             let own: Vec<&Row> = it.rows.iter().map(|index| &rows[*index]).collect();
-            page(&it.member, &own, rows, &sources, findings, &it.reason, ticks)
+            page(it, &own, rows, &sources, findings)
         })
         .collect();
     let mut blast_radius: Vec<Blast> = Vec::new();
@@ -93,14 +88,13 @@ pub fn checklist(
 }
 
 fn page(
-    member: &Member,
+    progress: &MemberProgress,
     own: &[&Row],
     rows: &[Row],
     sources: &Sources<'_>,
     findings: &[Finding],
-    reason: &str,
-    ticks: &std::collections::BTreeMap<Member, Tick>,
 ) -> Page {
+    let member = &progress.member;
     let first = own.first();
     let mut holds: Vec<String> = own
         .iter()
@@ -123,13 +117,13 @@ fn page(
         member: member.clone(),
         kind: first.map_or("", |row| row.kind.name()),
         place: first.map_or_else(|| "not in the inventory now".to_owned(), |row| place(row)),
-        holds: if holds.is_empty() { reason.to_owned() } else { holds.join("; ") },
+        holds: if holds.is_empty() { progress.reason.clone() } else { holds.join("; ") },
         owner: first.and_then(|row| row.owner.clone()),
         gets: first.map_or_else(String::new, |row| gets(row, source)),
         restart: own.iter().find(|row| row.running).map(|row| restart(row, source)),
         dependants,
         doubts: doubts(own, findings),
-        tick: ticks.get(member).cloned().unwrap_or_default(),
+        tick: progress.tick.clone(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::domain::{
     key::Key,
     outcome::{Outcome, ProbeResult},
     reading::State,
-    rotation::{Member, RecordedKey, Rotation},
+    rotation::{Member, RecordedKey, Rotation, Tick},
     snapshot::Row,
     verdict::Certainty,
 };
@@ -52,6 +52,8 @@ pub struct MemberProgress {
     pub since: Option<Timestamp>,
     /// Why it is where it is, in one sentence.
     pub reason: String,
+    /// What a person noted of it.
+    pub tick: Tick,
     /// Indexes of its rows in the snapshot.
     pub rows: Vec<usize>,
 }
@@ -250,6 +252,7 @@ fn member_progress(
         now: row.and_then(Row::key).map(|key| key.told()),
         since: rows.iter().filter_map(|(_, row)| row.since()).max(),
         reason,
+        tick: rotation.ticks.get(member).cloned().unwrap_or_default(),
         rows: rows.iter().map(|(index, _)| *index).collect(),
     }
 }
@@ -314,6 +317,7 @@ fn vanished(
             since: None,
             reason: "it was looked at when the rotation began, and is not in the inventory now"
                 .to_owned(),
+            tick: rotation.ticks.get(&recorded.member).cloned().unwrap_or_default(),
             rows: Vec::new(),
         });
     }

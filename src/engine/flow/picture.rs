@@ -77,6 +77,7 @@ impl Flow {
         let rotations = self.rotation_progress(&judgement.rows);
         let mut notices = notices(self.endpoints.values().map(|facts| &facts.way));
         notices.extend(self.rotations.trouble.clone());
+        notices.extend(self.rotations.refused.clone());
         Arc::new(Snapshot {
             revision: self.revision,
             generated_at: now,

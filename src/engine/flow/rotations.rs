@@ -5,13 +5,16 @@ use std::{collections::BTreeSet, path::PathBuf};
 use super::Flow;
 use crate::{
     domain::{
+        command::RotationWish,
         expectation::{Wanted, Wish},
         fingerprint::Fingerprint,
         key::Key,
         layer::LayerKind,
         outcome::ProbeResult,
         reading::{Evidence, Rank, Reading, RequestContext, State},
-        rotation::{NewKey, Progress, Rotation, Spare, progress},
+        rotation::{
+            Event, NewKey, Opening, Progress, Recorded, Rotation, Spare, confirm, open, progress,
+        },
         secret::SecretValue,
         snapshot::Row,
     },
@@ -23,6 +26,8 @@ use crate::{
 pub struct RotationSetup {
     /// Where the history of the inventory is kept; `None`: there is none.
     pub history: Option<PathBuf>,
+    /// Who a record is of: `user@machine`.
+    pub operator: String,
     /// Old keys that a person gave, by credential: asked about, although no layer holds them.
     pub old_keys: Vec<(String, SecretValue)>,
 }
@@ -33,6 +38,8 @@ pub(super) struct Rotations {
     pub(super) known: Vec<Rotation>,
     /// What is wrong with the history.
     pub(super) trouble: Option<String>,
+    /// Why the last wish was not recorded.
+    pub(super) refused: Option<String>,
     /// Old keys that were seen: (environment, credential, key). They are asked about until their
     /// rotation is over, whether or not a layer still holds them.
     kept: Vec<(String, String, Key)>,
@@ -102,6 +109,60 @@ impl Flow {
                 self.rotations.keep(&environment, &credential, &key);
             }
         }
+    }
+
+    /// Records what a front end wishes. What cannot be recorded is told, and everything else goes on.
+    pub(in crate::engine) fn record(&mut self, wish: RotationWish) {
+        let recorded = match self.setup.rotations.history.clone() {
+            None => Err("nothing can be recorded: there is no place for a history".to_owned()),
+            Some(path) => self.event(wish).and_then(|event| {
+                History::append(&path, event, &self.setup.rotations.operator)
+                    .map_err(|failed| format!("nothing was recorded: {}", failed.why))
+            }),
+        };
+        self.rotations.refused = recorded.err();
+        self.load_rotations();
+        let seen: Vec<Reading<Key>> = self.readings.values().flatten().cloned().collect();
+        self.keep_old_keys(&seen);
+    }
+
+    fn event(&mut self, wish: RotationWish) -> Result<Event, String> {
+        Ok(match wish {
+            RotationWish::Open { credential, environments, new } => {
+                let opening = Opening {
+                    credential,
+                    environments,
+                    new,
+                    fingerprint_id: self.setup.fingerprint_key.id().to_owned(),
+                    inventory: self.setup.inventory.digest.clone(),
+                };
+                let rows = self.snapshot();
+                let opened = open(opening, &rows.rows, &self.rotations.known);
+                Event::Opened(Box::new(opened.map_err(|why| why.to_string())?))
+            }
+            RotationWish::NameNewKey { rotation, new } => Event::NewKey { rotation, new },
+            RotationWish::Tick { rotation, member, tick } => Event::Page { rotation, member, tick },
+            RotationWish::GiveUp { rotation } => Event::GivenUp { rotation },
+            RotationWish::Confirm { rotation: id } => {
+                let snapshot = self.snapshot();
+                let progress = snapshot.rotations.iter().find(|it| it.rotation == id);
+                let rotation = self.rotations.open().find(|it| it.id == id);
+                let (Some(progress), Some(rotation)) = (progress, rotation) else {
+                    return Err(format!("nothing was recorded: rotation {id} is not open"));
+                };
+                let confirmation = confirm(progress);
+                let rows = snapshot.rows.iter().filter(|row| {
+                    rotation.covers(&row.identity.environment, &row.identity.credential)
+                });
+                Event::Confirmed {
+                    rotation: id,
+                    word: confirmation.word,
+                    gaps: confirmation.gaps,
+                    rows: rows.map(Recorded::from).collect(),
+                    evidence: None,
+                }
+            }
+        })
     }
 
     /// The new keys of open rotations are expected.
