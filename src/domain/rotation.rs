@@ -15,7 +15,7 @@ pub use checklist::{Blast, Checklist, Page, checklist};
 pub use confirmation::{Confirmation, Step, Word, confirm};
 pub use event::{Event, Opened, rotations};
 pub use evidence::{Coverage, Evidence};
-pub use opening::{CannotOpen, Opening, open};
+pub use opening::{CannotOpen, Opening, environments_of, open};
 pub use progress::{KeyStanding, MemberProgress, MemberState, Progress, Spare, progress};
 pub use recorded::{Recorded, RecordedKey};
 

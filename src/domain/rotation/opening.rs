@@ -102,3 +102,22 @@ pub fn open(opening: Opening, rows: &[Row], rotations: &[Rotation]) -> Result<Op
         credential,
     })
 }
+
+/// The environments that a rotation of this credential concerns: this one, and every other one in which
+/// a layer holds one of its keys.
+pub fn environments_of(rows: &[Row], environment: &str, credential: &str) -> Vec<String> {
+    let of_credential = || rows.iter().filter(|row| row.identity.credential == credential);
+    let keys: BTreeSet<_> = of_credential()
+        .filter(|row| row.identity.environment == environment)
+        .filter_map(|row| Some(row.key()?.fingerprint))
+        .collect();
+    let mut environments: Vec<String> = Vec::new();
+    for row in of_credential() {
+        let name = &row.identity.environment;
+        let shares = row.key().is_some_and(|key| keys.contains(&key.fingerprint));
+        if (name == environment || shares) && !environments.contains(name) {
+            environments.push(name.clone());
+        }
+    }
+    environments
+}

@@ -29,6 +29,8 @@ fn word(model: &Model, spec: &ActionSpec, scope: Scope) -> Option<&'static str> 
     match (spec.action, scope) {
         (Action::Enter, Scope::Filter) => Some("keep"),
         (Action::Enter, Scope::Help) => Some("run it"),
+        (Action::Enter, Scope::Note) => Some("keep"),
+        (Action::Enter, Scope::Confirm) => Some("record"),
         (Action::Back, Scope::Filter) => Some("clear"),
         (Action::Back, Scope::Table) => {
             (!model.filter.value().is_empty()).then_some("clear filter")
