@@ -1,5 +1,6 @@
 //! The dashboard before and after a rotation: the walk through the layers, the confirmation, the matrix.
 
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/dashboard.rs"]
 mod support;
 
@@ -19,7 +20,7 @@ fn rotating() -> Snapshot {
     let mut snapshot = incident();
     let environments = environments_of(&snapshot.rows, "production", "openai");
     let mut rotation = Rotation::imagined("openai", &environments, now());
-    rotation.id = "openai-1".to_owned();
+    "openai-1".clone_into(&mut rotation.id);
     rotation.new = Some(NewKey::Last4("f3A9".to_owned()));
     rotation.old = vec![RecordedKey::from(&*old_key())];
     snapshot.rotations = vec![progress(&rotation, &[new_key().fingerprint], &snapshot.rows, &[])];

@@ -5,10 +5,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/context.rs"]
 mod context;
 #[path = "support/inventory.rs"]
 mod inventory;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/memory.rs"]
 mod memory;
 #[path = "support/provider.rs"]
@@ -112,7 +114,7 @@ impl Scene {
 }
 
 fn last4(key: &str) -> &str {
-    &key[key.len() - 4..]
+    key.get(key.len() - 4..).expect("keys are ASCII")
 }
 
 #[test]
@@ -187,7 +189,7 @@ fn what_cannot_be_read_is_never_proven() {
     // The process is known to hold the old key: leave it out.
     let text = fs::read_to_string(scene.context.path("stalekey.toml")).expect("it is there");
     let end = text.find("[[layers]]\nname = \"api\"").expect("the process");
-    scene.context.write("stalekey.toml", &text[..end]);
+    scene.context.write("stalekey.toml", text.get(..end).expect("the place of an ASCII text"));
     for (format, word) in formats {
         let run = scene.run(&["confirm", "--format", format]);
         assert_eq!(run.code, Some(3), "{run:?}");

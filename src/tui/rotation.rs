@@ -44,14 +44,12 @@ impl Model {
                 && progress.environments.contains(&audit.environment)
         });
         let rows = &self.snapshot.rows;
-        let (rotation, progress) = match open {
-            Some(open) => (Some(open.rotation.clone()), open.clone()),
-            None => {
-                let environments = environments_of(rows, &audit.environment, &audit.credential);
-                let imagined = Rotation::imagined(&audit.credential, &environments, self.now);
-                (None, progress(&imagined, &[], rows, &[]))
-            }
-        };
+        let rotation = open.map(|open| open.rotation.clone());
+        let progress = open.cloned().unwrap_or_else(|| {
+            let environments = environments_of(rows, &audit.environment, &audit.credential);
+            let imagined = Rotation::imagined(&audit.credential, &environments, self.now);
+            progress(&imagined, &[], rows, &[])
+        });
         Walk {
             rotation,
             environments: progress.environments.clone(),

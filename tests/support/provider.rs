@@ -56,7 +56,6 @@ impl Provider {
     }
 
     /// From now on it refuses this key.
-    #[allow(dead_code, reason = "not every test revokes")]
     pub(crate) fn revoke(&self, key: &str) {
         self.accepted.lock().expect("no thread panicked").retain(|it| it != key);
     }

@@ -141,8 +141,8 @@ mod tests {
     }
 
     fn told(events: &[Event]) -> Vec<Rotation> {
-        let at = |index: usize| Timestamp::from_second(index as i64).unwrap();
-        rotations(events.iter().enumerate().map(|(index, event)| (at(index), event)))
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        rotations((0..).zip(events).map(|(second, event)| (at(second), event)))
     }
 
     #[test]

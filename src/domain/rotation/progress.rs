@@ -11,7 +11,7 @@ use crate::domain::{
     reading::State,
     rotation::{Member, RecordedKey, Rotation, Tick},
     snapshot::Row,
-    verdict::Certainty,
+    verdict::{Certainty, Verdict},
 };
 
 /// How far a rotation has come.
@@ -261,17 +261,17 @@ fn member_progress(
 fn state_of(rotation: &Rotation, new: Option<Fingerprint>, row: &Row) -> (MemberState, String) {
     let key = match &row.state {
         State::Found(key) => key,
-        State::Missing(_) if row.verdict == crate::domain::verdict::Verdict::Current => {
+        State::Missing(_) if row.verdict == Verdict::Current => {
             return (MemberState::NotNeeded, row.reason.clone());
         }
-        State::Missing(_) if row.running => return (MemberState::Unknown, row.reason.clone()),
-        State::Missing(_) | State::Empty => return (MemberState::Wrong, row.reason.clone()),
-        State::Unreadable(_) => return (MemberState::Unknown, row.reason.clone()),
+        State::Missing(_) | State::Empty if !row.running => {
+            return (MemberState::Wrong, row.reason.clone());
+        }
         // Inferred from times: it runs, or was set, since before its source changed.
-        State::Opaque(_) if row.verdict == crate::domain::verdict::Verdict::Stale => {
+        State::Opaque(_) if row.verdict == Verdict::Stale => {
             return (MemberState::Old, row.reason.clone());
         }
-        State::Opaque(_) => return (MemberState::Unknown, row.reason.clone()),
+        _ => return (MemberState::Unknown, row.reason.clone()),
     };
     let told = key.told();
     if key.is_damaged(row.probe.outcome) {
