@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
         let id = the_open_one(&rotations, &scope)?.id.clone();
         rotations = scope.append(Event::NewKey { rotation: id, new })?.rotations();
     }
-    for event in ticks(options, &rotations, &scope, &snapshot)? {
+    for event in ticks(options, &rotations, &scope, &snapshot, &user)? {
         rotations = scope.append(event)?.rotations();
     }
     let checklists = checklists(&snapshot, &rotations, &scope);
@@ -273,6 +273,7 @@ fn ticks(
     rotations: &[Rotation],
     scope: &Scope,
     snapshot: &Snapshot,
+    user: &User,
 ) -> Result<Vec<Event>, Failure> {
     if options.tick.is_empty() && options.note.is_empty() {
         return Ok(Vec::new());
@@ -311,6 +312,11 @@ fn ticks(
         let (layer, note) = text
             .split_once('=')
             .ok_or_else(|| Failure::Message("error: `--note` takes LAYER=TEXT".to_owned()))?;
+        if user.catalogue.finds_a_key(note) {
+            return Err(Failure::Message(
+                "error: A note must hold no key: it is written down".to_owned(),
+            ));
+        }
         change(layer, Some(&crate::domain::inert::inert(note)))?;
     }
     let event = |(member, tick)| Event::Page { rotation: rotation.id.clone(), member, tick };

@@ -141,7 +141,14 @@ impl Flow {
                 Event::Opened(Box::new(opened.map_err(|why| why.to_string())?))
             }
             RotationWish::NameNewKey { rotation, new } => Event::NewKey { rotation, new },
-            RotationWish::Tick { rotation, member, tick } => Event::Page { rotation, member, tick },
+            RotationWish::Tick { rotation, member, tick } => {
+                let note = tick.note.as_deref().unwrap_or_default();
+                let held = note.split_whitespace().any(|word| self.interner.holds(word));
+                if held || self.setup.catalogue.finds_a_key(note) {
+                    return Err("nothing was recorded: a note must hold no key".to_owned());
+                }
+                Event::Page { rotation, member, tick }
+            }
             RotationWish::GiveUp { rotation } => Event::GivenUp { rotation },
             RotationWish::Confirm { rotation: id } => {
                 let snapshot = self.snapshot();
