@@ -124,6 +124,8 @@ impl Reader<'_> {
         let launch = self.launch(process.pid)?;
         let live = table.live_environment(process.pid, &self.wanted, self.symbols);
         let supervisor = table.supervisor(process);
+        let in_a_cluster =
+            matches!(&launch, Launch::Known(then) if first(then, NODE_CLUSTER).is_some());
         let look = match (live, launch) {
             (Live::Environment(now), launch) => self.live(process, &now, launch),
             (Live::Gone, _) => return None,
@@ -153,7 +155,11 @@ impl Reader<'_> {
                     started_at: process.started_at,
                     supervisor: supervisor.map(|(supervisor, kind)| Supervisor {
                         pid: supervisor.pid,
-                        kind,
+                        kind: if kind == SupervisorKind::Pm2 && in_a_cluster {
+                            SupervisorKind::Pm2Cluster
+                        } else {
+                            kind
+                        },
                         holds: None,
                     }),
                     remedy: look.remedy,
@@ -190,15 +196,16 @@ impl Reader<'_> {
     /// What it holds now, and beside it what it was launched with where that was something else.
     fn live(&self, process: &Process, now: &[Variable], launch: Launch) -> Look {
         let (then, erased) = match launch {
-            Launch::Known(then) => (then, false),
-            _ => (Vec::new(), true),
+            Launch::Known(then) => (then, None),
+            Launch::Erased => (Vec::new(), Some(OpaqueReason::Erased)),
+            Launch::NoPermission | Launch::Failed => (Vec::new(), Some(OpaqueReason::Elsewhere)),
         };
         let differs = |(name, value): &Variable| {
             self.wanted.contains(name.as_str()) && first(now, name) != Some(value)
         };
         let changed = now.iter().any(|(name, value)| first(&then, name) != Some(value))
             || then.iter().any(differs);
-        if process.keeps_own_table() && !erased && !changed {
+        if process.keeps_own_table() && erased.is_none() && !changed {
             let remedy = format!(
                 "`{}` keeps variables in a table of its own; a restart makes it sure",
                 process.program
@@ -208,6 +215,16 @@ impl Reader<'_> {
         let mut contents = Contents::default();
         occurrences(&mut contents, now, &Origin::LiveEnvironment, true);
         occurrences(&mut contents, &then, &Origin::LaunchEnvironment, false);
+        // What cannot be seen is no sign that it was launched without them.
+        contents.occurrences.extend(self.wanted.iter().filter_map(|variable| {
+            Some(Occurrence {
+                variable: (*variable).to_owned(),
+                place: NOWHERE,
+                origin: Origin::LaunchEnvironment,
+                yields: Yield::Opaque(erased?),
+                wins: false,
+            })
+        }));
         Look {
             contents: Ok(contents),
             undefined: OpaqueReason::NotInLiveEnvironment,

@@ -152,6 +152,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
             host: None,
             instance: None,
         },
+        running: kind.is_running(),
         kind,
         variable: Some("OPENAI_API_KEY".into()),
         place: place.clone(),
@@ -187,6 +188,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
         certainty: Certainty::Certain,
         reason: "Would load the expected key, and the provider accepts it.".into(),
         findings: Vec::new(),
+        after: Vec::new(),
     }
 }
 
