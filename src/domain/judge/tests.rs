@@ -1,24 +1,21 @@
 //! Tables of the judgement: one small world each, with the verdicts it must get.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rstest::rstest;
 
 use super::{
-    world::{World, damaged, key, minutes_ago, now, occurrence},
+    world::{World, damaged, key, now, occurrence},
     *,
 };
 use crate::domain::{
     damage::Flag,
     diagnosis::Severity,
     expectation::Wanted,
-    fingerprint::FingerprintKey,
-    key::KeyFacts,
     layer::LayerKind,
     outcome::{ContextHeader, Outcome, Trial},
     place::{Place, Position},
-    reading::{Evidence, Occurrence, Origin, RequestContext, Unreadable, UnreadableKind, Yield},
-    running::{ProcessFacts, Supervisor, SupervisorKind},
-    secret::SecretValue,
+    reading::{Occurrence, Origin, Unreadable, UnreadableKind},
+    running::{Supervisor, SupervisorKind},
 };
 
 fn verdicts(judgement: &Judgement) -> Vec<Verdict> {
