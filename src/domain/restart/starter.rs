@@ -82,7 +82,7 @@ fn around<'a>(row: &Row, configured: Option<&Configured<'_>>) -> Option<Starter<
         Some(Starter::Pod)
     } else if kind == Some(LayerKind::Systemd) {
         Some(Starter::Unit)
-    } else if kind == Some(LayerKind::Compose) || rows.any(in_a_container) {
+    } else if rows.any(in_a_container) {
         Some(Starter::Container)
     } else {
         None

@@ -223,11 +223,13 @@ fn a_pod_takes_what_was_applied() {
 fn the_layer_to_update_is_named(#[case] compose: &str, #[case] file: &str, #[case] fix: &str) {
     let mut world = one_above(LayerKind::Compose, compose);
     world.readings[0].state = State::Found(key(file));
+    let container = &mut world.readings[1].evidence.process.as_mut().unwrap().container;
+    *container = Some("f".repeat(64));
     let judgement = world.judge();
     let row = judgement.rows.iter().find(|row| row.identity.layer == "api").unwrap();
     assert_eq!(given(row, Action::Recreate), "old");
     assert_eq!(row.after[0].action, Action::Recreate, "what is to be done after that");
-    let finding = judgement.findings.iter().find(|finding| finding.code == "SK201").unwrap();
+    let finding = judgement.findings.iter().find(|finding| finding.code == "SK206").unwrap();
     assert!(finding.fixes[0].text.starts_with(fix), "{:?}", finding.fixes);
     assert_eq!(finding.restart_helps, Some(false));
 }
