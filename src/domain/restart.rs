@@ -314,7 +314,7 @@ impl Scene<'_> {
             let why = match &self.row.source {
                 Some(source) => format!("`{source}` has no row of this credential"),
                 None => format!(
-                    "the inventory does not say what `{}` takes its value from: add `source = \
+                    "the inventory does not say what `{}` takes its value from; add `source = \
                      \"…\"` to that layer",
                     self.row.identity.layer
                 ),
@@ -343,9 +343,9 @@ impl Scene<'_> {
         if expected.is_some_and(|expected| expected.fingerprint != Some(key.fingerprint)) {
             let first = first_to_update(self.rows, self.sources, row);
             return if std::ptr::eq(first, row) {
-                format!("{source} has that key: update it first")
+                format!("{source} still has that key, so update it first")
             } else {
-                format!("{source} has that key from {}: update that first", name(first))
+                format!("{source} still has that key, from {}, so update that first", name(first))
             };
         }
         match row.kind {

@@ -67,6 +67,9 @@ fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
     let source = scene.configuration_of(row);
     let changed = source.and_then(|source| source.evidence.changed());
     let tail = match (source, changed, row.evidence.started_at) {
+        (Some(source), ..) if source.key().is_some() && source.key() == row.key() => {
+            format!("{} still has the same one", name(source))
+        }
         (Some(source), Some(changed), Some(start)) if changed > start => format!(
             "{} changed {} later, and {fixed}",
             name(source),
