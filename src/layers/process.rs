@@ -8,6 +8,8 @@ mod permission;
 mod selector;
 mod service;
 mod sockets;
+#[cfg(any(not(target_os = "linux"), test))]
+mod system;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +53,7 @@ pub(super) fn read(
 ) -> Vec<Found> {
     let table = surroundings.processes();
     if !table.is_supported() {
-        let detail = "processes can be read on Linux only";
+        let detail = "the system does not list its processes";
         return vec![absent(Absence::Unreadable(Unreadable::new(
             UnreadableKind::Unsupported,
             detail,
@@ -97,6 +99,7 @@ enum Launch {
     Known(Variables),
     Erased,
     NoPermission,
+    NotShown,
     Failed,
 }
 
@@ -176,6 +179,7 @@ impl Reader<'_> {
             LaunchEnvironment::Block(block) => Launch::Known(self.variables(&block)),
             LaunchEnvironment::Erased => Launch::Erased,
             LaunchEnvironment::NoPermission => Launch::NoPermission,
+            LaunchEnvironment::NotShown => Launch::NotShown,
             LaunchEnvironment::Failed => Launch::Failed,
             LaunchEnvironment::Gone => return None,
         })
@@ -198,7 +202,9 @@ impl Reader<'_> {
         let (then, erased) = match launch {
             Launch::Known(then) => (then, None),
             Launch::Erased => (Vec::new(), Some(OpaqueReason::Erased)),
-            Launch::NoPermission | Launch::Failed => (Vec::new(), Some(OpaqueReason::Elsewhere)),
+            Launch::NoPermission | Launch::NotShown | Launch::Failed => {
+                (Vec::new(), Some(OpaqueReason::NotShown))
+            }
         };
         let differs = |(name, value): &Variable| {
             self.wanted.contains(name.as_str()) && first(now, name) != Some(value)
@@ -243,6 +249,11 @@ impl Reader<'_> {
     ) -> Look {
         let remedy = match live {
             Live::NoPermission => self.rights.to_see_live(),
+            Live::Unsupported => {
+                "this system does not tell what a process holds now; a restart makes \
+                                  it sure"
+                    .to_owned()
+            }
             Live::Changing => "it changed while it was read: check again".to_owned(),
             _ => "its program does not tell where its environment is (linked statically, or \
                   stripped); a restart makes it sure"
@@ -262,6 +273,11 @@ impl Reader<'_> {
                 launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy))
             }
             Launch::Erased => launched(&[], OpaqueReason::Erased, Some(remedy)),
+            Launch::NotShown => {
+                let remedy =
+                    "run stalekey as root, or as the user of the process: that may show it";
+                launched(&[], OpaqueReason::NotShown, Some(remedy.to_owned()))
+            }
             Launch::NoPermission => {
                 let user = self.table.user(process.user_id);
                 let remedy = self.rights.to_see_launch(process.user_id, &user);

@@ -35,9 +35,12 @@ impl<'a> Launch<'a> {
             (Some(Yield::Value(key)), _) => Self::With(key),
             (Some(_), _)
             | (None, State::Unreadable(_))
-            | (None, State::Opaque(OpaqueReason::Erased | OpaqueReason::GivenLater)) => {
-                Self::Unknown
-            }
+            | (
+                None,
+                State::Opaque(
+                    OpaqueReason::Erased | OpaqueReason::NotShown | OpaqueReason::GivenLater,
+                ),
+            ) => Self::Unknown,
             (None, State::Found(key)) if row.rank == Rank::Launch => Self::With(key),
             (None, _) => Self::Without,
         }
