@@ -31,18 +31,19 @@ impl<'a> Launch<'a> {
             occurrence.origin == Origin::LaunchEnvironment
                 && Some(&occurrence.variable) == row.variable.as_ref()
         });
-        match (at_launch.map(|occurrence| &occurrence.yields), &row.state) {
-            (Some(Yield::Value(key)), _) => Self::With(key),
-            (Some(_), _)
-            | (None, State::Unreadable(_))
-            | (
-                None,
-                State::Opaque(
-                    OpaqueReason::Erased | OpaqueReason::NotShown | OpaqueReason::GivenLater,
-                ),
+        if let Some(at_launch) = at_launch {
+            return match &at_launch.yields {
+                Yield::Value(key) => Self::With(key),
+                _ => Self::Unknown,
+            };
+        }
+        match &row.state {
+            State::Found(key) if row.rank == Rank::Launch => Self::With(key),
+            State::Unreadable(_)
+            | State::Opaque(
+                OpaqueReason::Erased | OpaqueReason::NotShown | OpaqueReason::GivenLater,
             ) => Self::Unknown,
-            (None, State::Found(key)) if row.rank == Rank::Launch => Self::With(key),
-            (None, _) => Self::Without,
+            _ => Self::Without,
         }
     }
 }

@@ -133,12 +133,12 @@ mod tests {
                 .env("EMPTY", "")
                 .current_dir(folder)
                 .spawn()
-                .unwrap();
+                .expect("a program of every system");
             let started = Self(child);
             // Between fork and exec a child still shows its parent's name and environment.
-            while !ProcessTable::of_this_system()
+            while ProcessTable::of_this_system()
                 .get(started.pid())
-                .is_some_and(|process| process.program == program)
+                .is_none_or(|process| process.program != program)
             {
                 std::thread::yield_now();
             }
