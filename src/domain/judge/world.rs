@@ -163,6 +163,7 @@ impl World {
             readings: self.readings,
             probes: self.probes,
             wishes: self.wishes,
+            retired: Vec::new(),
             now: now(),
         })
     }
