@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::snapshot::{Row, RowIdentity};
+use crate::domain::{
+    manager::Manager,
+    snapshot::{Row, RowIdentity},
+};
 
 /// One path from an origin to the last layer that takes its value from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,17 +23,25 @@ pub struct Chain {
 /// Which row each row takes its value from.
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
-    configured: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
+    configured: HashMap<Configured<'a>, usize>,
+}
+
+/// Layer, credential, other machine, and which of the things that a manager starts.
+type Configured<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+fn configured(row: &Row) -> Configured<'_> {
+    let RowIdentity { layer, credential, host, .. } = &row.identity;
+    (layer, credential, host.as_deref(), row.evidence.manager.as_ref().map(Manager::name))
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
         let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
         for (index, row) in rows.iter().enumerate() {
-            let RowIdentity { layer, credential, host, .. } = &row.identity;
+            let RowIdentity { layer, credential, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
             if !row.running {
-                sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
+                sources.configured.entry(configured(row)).or_insert(index);
             }
         }
         sources
@@ -38,12 +49,13 @@ impl<'a> Sources<'a> {
 
     /// What its own layer configures, for a row that runs; else the first row of its source.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
-        let RowIdentity { layer, credential, host, .. } = &row.identity;
-        let own = self.configured.get(&(layer.as_str(), credential.as_str(), host.as_deref()));
-        if row.running && own.is_some() {
-            return own.copied();
+        if row.running
+            && let Some(own) = self.configured.get(&configured(row))
+        {
+            return Some(*own);
         }
-        self.first_of.get(&(row.source.as_deref()?, credential.as_str())).copied()
+        let credential = row.identity.credential.as_str();
+        self.first_of.get(&(row.source.as_deref()?, credential)).copied()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::domain::{
     expectation::{Answered, Candidates, Wish},
     key::Key,
     layer::LayerFacts,
+    manager::Manager,
     outcome::{Outcome, ProbeReason, ProbeResult},
     reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
@@ -238,6 +239,7 @@ fn opaque(
         other.layer == reading.layer
             && other.credential == reading.credential
             && other.host == reading.host
+            && started_as(other) == started_as(reading)
             && !other.is_running()
     };
     // Of a layer that has both, what runs takes its value from what is configured.
@@ -285,6 +287,11 @@ fn opaque(
         )),
         (false, _) => because(format!("it started at the moment in which `{source}` changed")),
     }
+}
+
+/// What the process manager behind it calls it.
+fn started_as(reading: &Reading<Key>) -> Option<&str> {
+    reading.evidence.manager.as_ref().map(Manager::name)
 }
 
 /// When a place came to hold what it holds. A file that was written elsewhere and moved in, or

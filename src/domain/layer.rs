@@ -81,7 +81,7 @@ pub struct LayerFacts {
 pub enum Instance {
     /// A process.
     Pid(u32),
-    /// A service of a compose project.
+    /// What a compose project or a process manager calls a service: `api`, `api.service`.
     Service(String),
     /// A job, step, stage or variable group of a CI platform: `deploy`, `deploy/smoke test`.
     Scope(String),

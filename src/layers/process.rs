@@ -49,32 +49,15 @@ pub(super) fn read(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
-    let table = surroundings.processes();
-    if !table.is_supported() {
-        let detail = "processes can be read on Linux only";
-        return vec![absent(Absence::Unreadable(Unreadable::new(
-            UnreadableKind::Unsupported,
-            detail,
-        )))];
+    if !surroundings.processes().is_supported() {
+        return vec![absent(unsupported())];
     }
     let rights = Rights::of_this_process();
     let chosen = match selector::select(matching, surroundings, &rights) {
         Ok(chosen) => chosen,
         Err(absence) => return vec![absent(absence)],
     };
-    let wanted = credentials.iter().flat_map(|credential| credential.wanted_variables()).collect();
-    let mut reader = Reader {
-        table,
-        wanted,
-        symbols: &surroundings.files.symbols,
-        rights,
-        held: BTreeMap::new(),
-    };
-    let mut found: Vec<Found> = chosen
-        .into_iter()
-        .filter_map(|pid| table.get(pid))
-        .filter_map(|process| reader.instance(process))
-        .collect();
+    let mut found = instances(chosen, credentials, surroundings, rights);
     if found.len() < min.unwrap_or(1) {
         let missing =
             if found.is_empty() { MissingReason::NotRunning } else { MissingReason::TooFew };
@@ -83,7 +66,46 @@ pub(super) fn read(
     found
 }
 
-fn absent(absence: Absence) -> Found {
+/// A row for each of these processes, as a manager of processes names them. Supervisors are evidence
+/// on the rows of what they start.
+pub(super) fn of_manager(
+    chosen: BTreeSet<u32>,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+) -> Result<Vec<Found>, Absence> {
+    let table = surroundings.processes();
+    if !table.is_supported() {
+        return Err(unsupported());
+    }
+    let chosen = selector::without_supervisors(chosen, table)?;
+    let found = instances(chosen, credentials, surroundings, Rights::of_this_process());
+    if found.is_empty() { Err(Absence::Missing(MissingReason::NotRunning)) } else { Ok(found) }
+}
+
+fn unsupported() -> Absence {
+    let detail = "processes can be read on Linux only";
+    Absence::Unreadable(Unreadable::new(UnreadableKind::Unsupported, detail))
+}
+
+fn instances(
+    chosen: impl IntoIterator<Item = u32>,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+    rights: Rights,
+) -> Vec<Found> {
+    let table = surroundings.processes();
+    let wanted = credentials.iter().flat_map(|credential| credential.wanted_variables()).collect();
+    let symbols = &surroundings.files.symbols;
+    let mut reader = Reader { table, wanted, symbols, rights, held: BTreeMap::new() };
+    chosen
+        .into_iter()
+        .filter_map(|pid| table.get(pid))
+        .filter_map(|process| reader.instance(process))
+        .collect()
+}
+
+/// A row of something that should run.
+pub(super) fn absent(absence: Absence) -> Found {
     Found { rank: Rank::Launch, ..Found::configured(Err(absence)) }
 }
 

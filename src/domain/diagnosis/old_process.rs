@@ -5,7 +5,14 @@ use super::{
     Finding, Fix, Scene, Severity,
     scene::{in_a_container, is_old_process, launched_with_it, name},
 };
-use crate::domain::{age::span, judge::ago, reading::Rank, running::Supervisor, snapshot::Row};
+use crate::domain::{
+    age::span,
+    judge::ago,
+    manager::Manager,
+    reading::{MissingReason, Origin, Rank, State, Yield},
+    running::Supervisor,
+    snapshot::Row,
+};
 
 /// One finding for each layer and key, of the old processes that `concerns` chooses. `remark` is what
 /// is said of the one that starts them, behind the story.
@@ -34,9 +41,44 @@ pub(super) fn findings(
         .collect()
 }
 
+/// What starts a process again; it decides which finding speaks of an old one.
+pub(super) enum Starter<'a> {
+    /// A manager that has loaded another key than its files have by now.
+    Behind(&'a Manager),
+    /// Another process.
+    Supervisor(&'a Supervisor),
+    /// Nothing that is known, or a manager that starts it with what its files have.
+    Other,
+}
+
+/// What starts this process again.
+pub(super) fn starter<'a>(scene: &Scene<'_>, row: &'a Row) -> Starter<'a> {
+    match (&row.evidence.manager, supervisor(row)) {
+        (Some(manager), _) if row.running && is_behind(scene, row, manager) => {
+            Starter::Behind(manager)
+        }
+        (_, Some(supervisor)) => Starter::Supervisor(supervisor),
+        _ => Starter::Other,
+    }
+}
+
 /// The process that starts this one again and again.
-pub(super) fn supervisor(row: &Row) -> Option<&Supervisor> {
+fn supervisor(row: &Row) -> Option<&Supervisor> {
     row.evidence.process.as_ref()?.supervisor.as_ref()
+}
+
+/// What is configured was edited, and says something else of this key than what the manager loaded.
+/// What it has loaded may not be known.
+fn is_behind(scene: &Scene<'_>, row: &Row, manager: &Manager) -> bool {
+    if manager.reload().is_none() {
+        return false;
+    }
+    let configured = scene.source_of(row).and_then(Row::key).map(|key| key.fingerprint);
+    let copy = row.occurrences.iter().find_map(|occurrence| match &occurrence.yields {
+        Yield::Value(key) if occurrence.origin == Origin::ManagerCopy => Some(key.fingerprint),
+        _ => None,
+    });
+    copy.is_none() || copy != configured
 }
 
 /// Who has which key since when, and what its source has; no full stop.
@@ -87,9 +129,27 @@ pub(super) fn restart(scene: &Scene<'_>, row: &Row, words: &str) -> Fix {
             "update {source} first: a restart would load the same key again"
         ));
     }
-    match &row.restart {
+    match command(scene, row) {
         Some(command) => Fix::command(words, command),
         None => Fix::text(words),
+    }
+}
+
+/// What the inventory says, or else what the manager takes; before it, what lets the manager load
+/// what is configured by now.
+fn command(scene: &Scene<'_>, row: &Row) -> Option<String> {
+    let manager = row.evidence.manager.as_ref();
+    let own = row.restart.clone();
+    let again = own.or_else(|| {
+        let runs = !matches!(row.state, State::Missing(MissingReason::NotRunning));
+        manager.map(|manager| if runs { manager.restart() } else { manager.start() })
+    })?;
+    match starter(scene, row) {
+        Starter::Behind(manager) => match manager.reload() {
+            Some(reload) if !again.contains(&reload) => Some(format!("{reload} && {again}")),
+            _ => Some(again),
+        },
+        _ => Some(again),
     }
 }
 

@@ -2,15 +2,25 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, restart, supervisor},
+    old_process::{Starter, findings, restart, starter},
 };
+use crate::domain::{manager::Manager, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(
         scene,
         "SK201",
-        |row| supervisor(row).is_none(),
+        |row| matches!(starter(scene, row), Starter::Other),
         |_| None,
-        |row| vec![restart(scene, row, "restart it in full; a reload is not enough")],
+        |row| vec![restart(scene, row, words(row))],
     )
+}
+
+fn words(row: &Row) -> &'static str {
+    match &row.evidence.manager {
+        Some(Manager::Systemd { .. }) => {
+            "restart the unit; `systemctl reload` gives what runs no other environment"
+        }
+        None => "restart it in full; a reload is not enough",
+    }
 }

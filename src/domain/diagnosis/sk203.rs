@@ -2,7 +2,7 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, restart, supervisor},
+    old_process::{Starter, findings, restart, starter},
 };
 use crate::domain::{running::SupervisorKind, snapshot::Row};
 
@@ -15,12 +15,12 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(
         scene,
         "SK203",
-        is_of_pm2,
+        |row| is_of_pm2(scene, row),
         |_| Some(COPY.to_owned()),
         |row| vec![restart(scene, row, UPDATE)],
     )
 }
 
-fn is_of_pm2(row: &Row) -> bool {
-    supervisor(row).is_some_and(|supervisor| supervisor.kind == SupervisorKind::Pm2)
+fn is_of_pm2(scene: &Scene<'_>, row: &Row) -> bool {
+    matches!(starter(scene, row), Starter::Supervisor(by) if by.kind == SupervisorKind::Pm2)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Finding, Fix, Scene,
-    old_process::{capitalised, findings, restart, supervisor},
+    old_process::{Starter, capitalised, findings, restart, starter},
 };
 use crate::domain::{running::Supervisor, snapshot::Row};
 
@@ -10,14 +10,15 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(
         scene,
         "SK216",
-        |row| watcher(row).is_some(),
-        |row| watcher(row).map(remark),
-        |row| watcher(row).map(|watcher| fix(scene, row, watcher)).into_iter().collect(),
+        |row| watcher(scene, row).is_some(),
+        |row| watcher(scene, row).map(remark),
+        |row| watcher(scene, row).map(|watcher| fix(scene, row, watcher)).into_iter().collect(),
     )
 }
 
-fn watcher(row: &Row) -> Option<&Supervisor> {
-    supervisor(row).filter(|supervisor| supervisor.kind.is_watcher())
+fn watcher<'a>(scene: &Scene<'_>, row: &'a Row) -> Option<&'a Supervisor> {
+    let Starter::Supervisor(supervisor) = starter(scene, row) else { return None };
+    supervisor.kind.is_watcher().then_some(supervisor)
 }
 
 fn remark(watcher: &Supervisor) -> String {
