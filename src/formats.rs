@@ -20,6 +20,7 @@ pub mod files;
 mod json;
 pub mod kubernetes;
 mod pattern;
+pub mod pm2;
 pub mod shell;
 pub mod systemd;
 pub mod template;

@@ -273,6 +273,13 @@ pub enum LayerSpec {
         /// How many there should be at least.
         min: Option<usize>,
     },
+    /// Applications of PM2.
+    Pm2 {
+        /// Name or number of the application; `None`: all.
+        app: Option<String>,
+        /// PM2's folder; `None`: `PM2_HOME`, else `~/.pm2`.
+        home: Option<String>,
+    },
 }
 
 impl LayerSpec {
@@ -288,6 +295,7 @@ impl LayerSpec {
             Self::Kubernetes { .. } => LayerKind::Kubernetes,
             Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
+            Self::Pm2 { .. } => LayerKind::Pm2,
         }
     }
 
@@ -306,6 +314,7 @@ impl LayerSpec {
             Self::Process { matching, .. } => {
                 matching.pid_file.iter().map(String::as_str).collect()
             }
+            Self::Pm2 { home, .. } => home.iter().map(String::as_str).collect(),
             Self::Shell => vec![],
         }
     }

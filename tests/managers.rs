@@ -10,6 +10,8 @@ mod inventory;
 #[path = "support/managers.rs"]
 mod managers;
 
+#[path = "managers/pm2.rs"]
+mod pm2;
 #[path = "managers/systemd.rs"]
 mod systemd;
 

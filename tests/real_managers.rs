@@ -1,6 +1,7 @@
 //! Real process managers, where they are installed: what each restart really gives, and what
 //! stalekey says of it. What is not there is skipped, and says so.
 
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/context.rs"]
 mod context;
 #[expect(dead_code, reason = "the fixture serves several programs")]
@@ -8,9 +9,14 @@ mod context;
 mod contract;
 #[path = "support/inventory.rs"]
 mod inventory;
+#[expect(dead_code, reason = "the fixture serves several programs")]
+#[path = "support/programs.rs"]
+mod programs;
 #[path = "support/wait.rs"]
 mod wait;
 
+#[path = "real_managers/pm2.rs"]
+mod pm2;
 #[path = "real_managers/systemd.rs"]
 mod systemd;
 

@@ -23,7 +23,8 @@ pub struct Chain {
 /// Which row each row takes its value from.
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
-    configured: HashMap<Configured<'a>, usize>,
+    /// With whether it has a key.
+    configured: HashMap<Configured<'a>, (usize, bool)>,
 }
 
 /// Layer, credential, other machine, and which of the things that a manager starts.
@@ -41,21 +42,24 @@ impl<'a> Sources<'a> {
             let RowIdentity { layer, credential, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
             if !row.running {
-                sources.configured.entry(configured(row)).or_insert(index);
+                let found = (index, row.key().is_some());
+                sources.configured.entry(configured(row)).or_insert(found);
             }
         }
         sources
     }
 
-    /// What its own layer configures, for a row that runs; else the first row of its source.
+    /// What its own layer configures, for a row that runs; else the first row of its source. A layer
+    /// that configures no key tells nothing of one that a program has loaded by itself.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
-        if row.running
-            && let Some(own) = self.configured.get(&configured(row))
-        {
+        let own = self.configured.get(&configured(row)).filter(|_| row.running);
+        if let Some((own, true)) = own {
             return Some(*own);
         }
         let credential = row.identity.credential.as_str();
-        self.first_of.get(&(row.source.as_deref()?, credential)).copied()
+        let source =
+            row.source.as_deref().and_then(|source| self.first_of.get(&(source, credential)));
+        source.copied().or(own.map(|(own, _)| *own))
     }
 }
 

@@ -20,6 +20,7 @@ mod sk205;
 mod sk206;
 mod sk213;
 mod sk216;
+mod sk222;
 mod sk301;
 mod sk302;
 mod sk303;
@@ -45,6 +46,7 @@ mod sk503;
 mod sk504;
 mod sk505;
 mod sk601;
+mod sk605;
 
 use std::collections::BTreeSet;
 
@@ -152,6 +154,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk206 "SK206" "the container must be recreated";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
+    sk222 "SK222" "a reboot brings an old key back";
     sk301 "SK301" "literal quotes in the value";
     sk302 "SK302" "a carriage return in the value";
     sk303 "SK303" "a newline in the value";
@@ -177,6 +180,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk504 "SK504" "the provider could not be asked";
     sk505 "SK505" "nothing runs";
     sk601 "SK601" "one key in several environments";
+    sk605 "SK605" "everybody may read the key";
 };
 
 /// The diagnosis with this code, in any case.

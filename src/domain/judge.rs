@@ -80,7 +80,7 @@ pub fn judge(question: Question) -> Judgement {
             row(reading, probe, decision, group, layer)
         })
         .collect();
-    rows.sort_by_cached_key(|row| ranks.of_row(&row.identity));
+    rows.sort_by_cached_key(|row| ranks.of_row(row));
     let chains = chain::chains(&rows);
     let scene = Scene::new(&rows, &question.credentials, question.now);
     let findings = diagnosis::detect(&scene);
@@ -241,6 +241,7 @@ fn opaque(
             && other.host == reading.host
             && started_as(other) == started_as(reading)
             && !other.is_running()
+            && other.state.found().is_some()
     };
     // Of a layer that has both, what runs takes its value from what is configured.
     let own = reading.is_running() && question.readings.iter().any(|other| configured(&other));
@@ -438,7 +439,11 @@ impl<'a> Ranks<'a> {
         }
     }
 
-    fn of_row(&self, row: &RowIdentity) -> impl Ord + use<> {
+    /// Of a layer, what is configured goes before what runs of it.
+    fn of_row(&self, row: &Row) -> impl Ord + use<> {
+        let manager = row.evidence.manager.as_ref().map(|manager| manager.name().to_owned());
+        let running = row.running;
+        let row = &row.identity;
         let place = |ranks: &HashMap<&str, usize>, name: &str| {
             ranks.get(name).copied().unwrap_or(usize::MAX)
         };
@@ -447,6 +452,8 @@ impl<'a> Ranks<'a> {
             place(&self.credentials, &row.credential),
             place(&self.layers, &row.layer),
             row.host.clone(),
+            manager,
+            running,
             row.instance.clone(),
         )
     }

@@ -26,6 +26,8 @@ pub enum LayerKind {
     Systemd,
     /// Running processes.
     Process,
+    /// Applications of PM2.
+    Pm2,
 }
 
 impl LayerKind {
@@ -41,6 +43,7 @@ impl LayerKind {
             Self::Kubernetes => "kubernetes",
             Self::Systemd => "systemd",
             Self::Process => "process",
+            Self::Pm2 => "pm2",
         }
     }
 

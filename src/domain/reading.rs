@@ -145,6 +145,8 @@ pub enum OpaqueReason {
     Hidden,
     /// Set, if at all, in a place that this one only names.
     Elsewhere,
+    /// The process manager gives its program no such variable.
+    NotKept,
 }
 
 impl OpaqueReason {
@@ -169,6 +171,7 @@ impl OpaqueReason {
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
             Self::Elsewhere => "set, if at all, in a place that is only named here",
+            Self::NotKept => "its manager keeps no such variable; it may load a file by itself",
         }
     }
 }

@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+mod managers;
+
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
+use managers::Pm2;
 
 /// The rules of one kind.
 trait Rules {
@@ -52,6 +55,8 @@ registry! {
     Systemd,
     /// Running processes.
     Process,
+    /// Applications of PM2.
+    Pm2,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -82,7 +82,8 @@ pub(super) fn of_manager(
     if found.is_empty() { Err(Absence::Missing(MissingReason::NotRunning)) } else { Ok(found) }
 }
 
-fn unsupported() -> Absence {
+/// This system does not show its processes.
+pub(super) fn unsupported() -> Absence {
     let detail = "processes can be read on Linux only";
     Absence::Unreadable(Unreadable::new(UnreadableKind::Unsupported, detail))
 }

@@ -2,6 +2,7 @@
 
 use std::{
     io::Read as _,
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{Child, Command, Stdio},
 };
@@ -19,7 +20,13 @@ pub(crate) struct Worker(Child);
 
 impl Worker {
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
+        Self::named("worker", variables)
+    }
+
+    /// The first word of its command line is this.
+    pub(crate) fn named(name: &str, variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_stalekey"))
+            .arg0(name)
             .current_dir(Path::new("/"))
             .args(["demo-process", "--demo", "managed"])
             .env_clear()

@@ -10,7 +10,7 @@ use crate::domain::{
     judge::ago,
     manager::Manager,
     reading::{MissingReason, Origin, Rank, State, Yield},
-    running::Supervisor,
+    running::{Supervisor, SupervisorKind},
     snapshot::Row,
 };
 
@@ -45,6 +45,8 @@ pub(super) fn findings(
 pub(super) enum Starter<'a> {
     /// A manager that has loaded another key than its files have by now.
     Behind(&'a Manager),
+    /// PM2, which keeps a copy of the environment.
+    Pm2,
     /// Another process.
     Supervisor(&'a Supervisor),
     /// Nothing that is known, or a manager that starts it with what its files have.
@@ -57,6 +59,8 @@ pub(super) fn starter<'a>(scene: &Scene<'_>, row: &'a Row) -> Starter<'a> {
         (Some(manager), _) if row.running && is_behind(scene, row, manager) => {
             Starter::Behind(manager)
         }
+        (Some(Manager::Pm2 { .. }), _) => Starter::Pm2,
+        (_, Some(supervisor)) if supervisor.kind == SupervisorKind::Pm2 => Starter::Pm2,
         (_, Some(supervisor)) => Starter::Supervisor(supervisor),
         _ => Starter::Other,
     }
@@ -89,7 +93,12 @@ fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
             format!("`{}` (pid {}, {})", row.identity.layer, process.pid, process.program)
         }
         (1, None) => name(row),
-        (count, _) => format!("{count} processes of `{}`", row.identity.layer),
+        (count, _) => match &row.evidence.manager {
+            Some(manager) => {
+                format!("{count} processes of `{}` ({})", row.identity.layer, manager.name())
+            }
+            None => format!("{count} processes of `{}`", row.identity.layer),
+        },
     };
     let started = match row.evidence.started_at {
         Some(started) => format!("started {}", ago(scene.now, started)),
@@ -101,6 +110,7 @@ fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
         "a program loads its keys when it starts"
     };
     let source = scene.configuration_of(row);
+    let own = row.key().map(|key| key.fingerprint);
     let changed = source.and_then(|source| source.evidence.changed());
     let tail = match (source, changed, row.evidence.started_at) {
         (Some(source), Some(changed), Some(start)) if changed > start => format!(
@@ -108,6 +118,9 @@ fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
             name(source),
             span(changed.as_second() - start.as_second())
         ),
+        (Some(source), ..) if source.key().map(|key| key.fingerprint) == own => {
+            format!("{} has that one too", name(source))
+        }
         (Some(source), ..) => format!("{} has another one", name(source)),
         (None, ..) => fixed.to_owned(),
     };

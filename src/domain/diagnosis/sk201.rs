@@ -21,6 +21,6 @@ fn words(row: &Row) -> &'static str {
         Some(Manager::Systemd { .. }) => {
             "restart the unit; `systemctl reload` gives what runs no other environment"
         }
-        None => "restart it in full; a reload is not enough",
+        _ => "restart it in full; a reload is not enough",
     }
 }

@@ -14,6 +14,8 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
         .filter(|(_, row)| !row.running && row.kind != LayerKind::Shell)
+        // Nobody edits that.
+        .filter(|(_, row)| row.kind != LayerKind::Pm2)
         .filter(|(_, row)| matches!(row.verdict, Verdict::Stale | Verdict::Mismatch))
         .filter(|(_, row)| row.expected.is_some() && !takes_a_stale_value(scene, row))
         .map(|(index, row)| {

@@ -37,7 +37,7 @@ impl Process {
     }
 
     /// The daemon that holds all that PM2 has started.
-    pub(super) fn is_pm2_daemon(&self) -> bool {
+    pub(in crate::layers) fn is_pm2_daemon(&self) -> bool {
         self.command_line().starts_with("PM2 ") && self.command_line().contains(": God Daemon")
     }
 

@@ -249,7 +249,7 @@ impl ProcessTable {
     }
 
     /// Whether `/proc` hides the processes of other users from this one.
-    pub(super) fn hides_others(&self) -> bool {
+    pub(in crate::layers) fn hides_others(&self) -> bool {
         let mounts = fs::read_to_string(self.root.join("self/mountinfo")).unwrap_or_default();
         let hides = |option: &str| {
             matches!(option, "hidepid=1" | "hidepid=2" | "hidepid=invisible" | "hidepid=noaccess")

@@ -1,23 +1,21 @@
 //! What runs of a unit, as a running systemd knows it.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use crate::{
     domain::{
         credential::CredentialFacts,
         inert::inert,
-        layer::Instance,
         manager::Manager,
         place::Place,
         reading::{MissingReason, Occurrence, Origin, Unreadable, UnreadableKind, Yield},
+        secret::SecretValue,
     },
-    formats::{
-        Contents,
-        systemd::{Machine, PROPERTIES, Request, Scope, Shown},
-    },
+    formats::systemd::{Machine, PROPERTIES, Request, Scope, Shown},
     layers::{
         Surroundings,
         files::Opener,
+        managed,
         open::LINES_CAP,
         process,
         resolve::{Absence, Found},
@@ -93,13 +91,13 @@ pub(super) fn rows(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
-    let mut rows = match asked {
+    let rows = match asked {
         Err(why) => vec![process::absent(Absence::Unreadable(why))],
         Ok(shown) => match running(shown, manager, credentials, surroundings) {
             Ok(mut rows) => {
                 if shown.edited {
                     let copy = loaded(shown, request, machine, credentials, surroundings);
-                    rows.iter_mut().for_each(|row| add(row, &copy));
+                    rows.iter_mut().for_each(|row| managed::add(row, &copy));
                 }
                 rows
             }
@@ -110,12 +108,7 @@ pub(super) fn rows(
             Err(absence) => vec![process::absent(absence)],
         },
     };
-    for row in &mut rows {
-        row.instance.get_or_insert_with(|| Instance::Service(manager.name().to_owned()));
-        row.place.get_or_insert(Place { path: None, position: None });
-        row.evidence.manager = Some(manager.clone());
-    }
-    rows
+    rows.into_iter().map(|row| managed::of_manager(row, manager)).collect()
 }
 
 fn running(
@@ -131,8 +124,8 @@ fn running(
     match shown.load_state.as_str() {
         "loaded" => {}
         "not-found" => {
-            let Manager::Systemd { user, .. } = manager;
-            let systemctl = if *user { "systemctl --user" } else { "systemctl" };
+            let user = matches!(manager, Manager::Systemd { user: true, .. });
+            let systemctl = if user { "systemctl --user" } else { "systemctl" };
             return unknown(
                 "systemd knows no unit of this name",
                 format!(
@@ -165,7 +158,7 @@ fn loaded(
     machine: &Machine,
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
-) -> Vec<Occurrence<crate::domain::secret::SecretValue>> {
+) -> Vec<Occurrence<SecretValue>> {
     let mut files = Opener::new(surroundings, LINES_CAP, "systemd");
     let Ok(contents) = shown.environment(request.scope, machine, &mut files) else {
         return Vec::new();
@@ -186,13 +179,6 @@ fn loaded(
             ..occurrence
         })
         .collect()
-}
-
-fn add(row: &mut Found, copy: &[Occurrence<crate::domain::secret::SecretValue>]) {
-    if let Ok(contents) = &mut row.contents {
-        let contents: &mut Contents = Arc::make_mut(contents);
-        contents.occurrences.extend(copy.iter().cloned());
-    }
 }
 
 /// The unit as advice names it.
