@@ -26,12 +26,10 @@ impl Scene {
         let context = context();
         let (old, new) = (context.key("old"), context.key("new"));
         context.write("new.env", format!("OPENAI_API_KEY={new}\n"));
-        context.write("old.env", format!("OPENAI_API_KEY={old}\n"));
         let pm2 = "kind = \"pm2\"\napp = \"api\"\nhome = \"pm2\"\nsource = \"new.env\"\n";
         context.inventory(
             &("expect.openai = { reference = \"new.env\" }\n".to_owned()
                 + &dotenv("new.env")
-                + &dotenv("old.env")
                 + &layer("app", pm2)),
         );
         std::fs::create_dir(context.path("pm2")).expect("a new folder");

@@ -21,14 +21,12 @@ impl Scene {
         let context = context();
         let (old, new) = (context.key("old"), context.key("new"));
         context.write("new.env", format!("OPENAI_API_KEY={new}\n"));
-        context.write("old.env", format!("OPENAI_API_KEY={old}\n"));
         let scene = Self { context, old, new };
         scene.unit(&format!("Environment=OPENAI_API_KEY={}", scene.new));
         let unit = "kind = \"systemd\"\nunit = \"api\"\nscope = \"user\"\n";
         scene.context.inventory(
             &("expect.openai = { reference = \"new.env\" }\n".to_owned()
                 + &dotenv("new.env")
-                + &dotenv("old.env")
                 + &layer("unit", unit)),
         );
         scene
