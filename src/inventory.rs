@@ -280,6 +280,23 @@ pub enum LayerSpec {
         /// PM2's folder; `None`: `PM2_HOME`, else `~/.pm2`.
         home: Option<String>,
     },
+    /// Programs of supervisord.
+    Supervisor {
+        /// Name of the program; `None`: all.
+        program: Option<String>,
+        /// supervisord's configuration; `None`: the first of [`supervisor_configs`].
+        config: Option<String>,
+    },
+}
+
+/// Where supervisord looks for its configuration.
+pub const fn supervisor_configs() -> [&'static str; 4] {
+    [
+        "supervisord.conf",
+        "etc/supervisord.conf",
+        "/etc/supervisord.conf",
+        "/etc/supervisor/supervisord.conf",
+    ]
 }
 
 impl LayerSpec {
@@ -296,6 +313,7 @@ impl LayerSpec {
             Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
             Self::Pm2 { .. } => LayerKind::Pm2,
+            Self::Supervisor { .. } => LayerKind::Supervisor,
         }
     }
 
@@ -315,6 +333,8 @@ impl LayerSpec {
                 matching.pid_file.iter().map(String::as_str).collect()
             }
             Self::Pm2 { home, .. } => home.iter().map(String::as_str).collect(),
+            Self::Supervisor { config: Some(config), .. } => vec![config],
+            Self::Supervisor { config: None, .. } => supervisor_configs().to_vec(),
             Self::Shell => vec![],
         }
     }

@@ -22,6 +22,7 @@ mod resolve;
 mod run;
 mod shell;
 mod shell_file;
+mod supervisor;
 mod systemd;
 
 use std::{
@@ -153,6 +154,9 @@ pub fn read(
         }
         LayerSpec::Pm2 { app, home } => {
             pm2::read(app.as_deref(), home.as_deref(), credentials, surroundings)
+        }
+        LayerSpec::Supervisor { program, config } => {
+            supervisor::read(program.as_deref(), config.as_deref(), credentials, surroundings)
         }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.

@@ -12,6 +12,8 @@ mod managers;
 
 #[path = "managers/pm2.rs"]
 mod pm2;
+#[path = "managers/supervisor.rs"]
+mod supervisor;
 #[path = "managers/systemd.rs"]
 mod systemd;
 

@@ -17,6 +17,8 @@ mod wait;
 
 #[path = "real_managers/pm2.rs"]
 mod pm2;
+#[path = "real_managers/supervisor.rs"]
+mod supervisor;
 #[path = "real_managers/systemd.rs"]
 mod systemd;
 

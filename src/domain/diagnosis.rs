@@ -16,6 +16,7 @@ mod sk107;
 mod sk201;
 mod sk202;
 mod sk203;
+mod sk204;
 mod sk205;
 mod sk206;
 mod sk213;
@@ -150,6 +151,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk201 "SK201" "the process is older than its source";
     sk202 "SK202" "workers inherit an old key";
     sk203 "SK203" "PM2 keeps a copy";
+    sk204 "SK204" "supervisord starts it as it was";
     sk205 "SK205" "systemd has not loaded the edited unit";
     sk206 "SK206" "the container must be recreated";
     sk213 "SK213" "the layer itself was not updated";

@@ -28,6 +28,8 @@ pub enum LayerKind {
     Process,
     /// Applications of PM2.
     Pm2,
+    /// Programs of supervisord.
+    Supervisor,
 }
 
 impl LayerKind {
@@ -44,6 +46,7 @@ impl LayerKind {
             Self::Systemd => "systemd",
             Self::Process => "process",
             Self::Pm2 => "pm2",
+            Self::Supervisor => "supervisor",
         }
     }
 

@@ -30,6 +30,17 @@ pub enum Manager {
         /// What `pm2 save` has written.
         saved: Option<Saved>,
     },
+    /// supervisord, which keeps the configuration that it has loaded.
+    Supervisor {
+        /// The program, as in `[program:api]`.
+        program: String,
+        /// The group that it belongs to.
+        group: String,
+        /// What `supervisorctl restart` takes.
+        target: String,
+        /// supervisord's configuration, where the inventory names it.
+        config: Option<String>,
+    },
 }
 
 /// The file in which a manager has saved what it starts when the machine has started.
@@ -47,13 +58,16 @@ impl Manager {
         match self {
             Self::Systemd { .. } => "systemd",
             Self::Pm2 { .. } => "pm2",
+            Self::Supervisor { .. } => "supervisor",
         }
     }
 
     /// What it calls the thing that it starts.
     pub fn name(&self) -> &str {
         match self {
-            Self::Systemd { unit: name, .. } | Self::Pm2 { app: name, .. } => name,
+            Self::Systemd { unit: name, .. }
+            | Self::Pm2 { app: name, .. }
+            | Self::Supervisor { program: name, .. } => name,
         }
     }
 
@@ -62,6 +76,9 @@ impl Manager {
         match self {
             Self::Systemd { user, .. } => format!("{} restart {}", systemctl(*user), self.quoted()),
             Self::Pm2 { home, .. } => format!("{} restart {}", pm2(home.as_deref()), self.quoted()),
+            Self::Supervisor { target, config, .. } => {
+                format!("{} restart {}", supervisorctl(config.as_deref()), quoted(target))
+            }
         }
     }
 
@@ -73,6 +90,9 @@ impl Manager {
                 format!("{} resurrect", pm2(home.as_deref()))
             }
             Self::Pm2 { home, .. } => format!("{} start {}", pm2(home.as_deref()), self.quoted()),
+            Self::Supervisor { target, config, .. } => {
+                format!("{} start {}", supervisorctl(config.as_deref()), quoted(target))
+            }
         }
     }
 
@@ -83,7 +103,21 @@ impl Manager {
             Self::Systemd { user, edited, .. } => {
                 edited.then(|| format!("{} daemon-reload", systemctl(*user)))
             }
+            Self::Supervisor { config, .. } => {
+                Some(format!("{} reread", supervisorctl(config.as_deref())))
+            }
             Self::Pm2 { .. } => None,
+        }
+    }
+
+    /// The command that starts it again with what the manager has just loaded.
+    pub fn restart_loaded(&self) -> String {
+        match self {
+            // It restarts what was changed; `restart` would start it as it was.
+            Self::Supervisor { group, config, .. } => {
+                format!("{} update {}", supervisorctl(config.as_deref()), quoted(group))
+            }
+            other => other.restart(),
         }
     }
 
@@ -91,7 +125,7 @@ impl Manager {
     /// where the manager keeps a copy of that.
     pub fn update(&self) -> Option<String> {
         match self {
-            Self::Systemd { .. } => None,
+            Self::Systemd { .. } | Self::Supervisor { .. } => None,
             Self::Pm2 { .. } => Some(format!("{} --update-env", self.restart())),
         }
     }
@@ -100,7 +134,7 @@ impl Manager {
     /// started.
     pub fn save(&self) -> Option<String> {
         match self {
-            Self::Systemd { .. } => None,
+            Self::Systemd { .. } | Self::Supervisor { .. } => None,
             Self::Pm2 { home, .. } => Some(format!("{} save", pm2(home.as_deref()))),
         }
     }
@@ -108,7 +142,7 @@ impl Manager {
     /// The file in which it has saved what it starts.
     pub const fn saved(&self) -> Option<&Saved> {
         match self {
-            Self::Systemd { .. } => None,
+            Self::Systemd { .. } | Self::Supervisor { .. } => None,
             Self::Pm2 { saved, .. } => saved.as_ref(),
         }
     }
@@ -124,6 +158,13 @@ const fn systemctl(user: bool) -> &'static str {
 
 fn pm2(home: Option<&str>) -> String {
     home.map_or_else(|| "pm2".to_owned(), |home| format!("PM2_HOME={} pm2", quoted(home)))
+}
+
+fn supervisorctl(config: Option<&str>) -> String {
+    config.map_or_else(
+        || "supervisorctl".to_owned(),
+        |config| format!("supervisorctl -c {}", quoted(config)),
+    )
 }
 
 #[cfg(test)]

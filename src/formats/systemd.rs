@@ -14,7 +14,6 @@ pub use lookup::full_name;
 pub use shown::{PROPERTIES, Shown};
 
 mod environment;
-mod glob;
 mod lookup;
 mod shown;
 mod specifiers;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 mod managers;
 
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
-use managers::Pm2;
+use managers::{Pm2, Supervisor};
 
 /// The rules of one kind.
 trait Rules {
@@ -57,6 +57,8 @@ registry! {
     Process,
     /// Applications of PM2.
     Pm2,
+    /// Programs of supervisord.
+    Supervisor,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -132,6 +132,12 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
             let home = home.as_ref().map(|home| format!(", home {home}")).unwrap_or_default();
             effects.push(Effect::Manager { what: format!("pm2 {app}{home}") });
         }
+        LayerSpec::Supervisor { program, config } => {
+            let program = program.as_deref().unwrap_or("all programs");
+            let config = config.as_ref().map(|config| format!(", config {config}"));
+            let what = format!("supervisor {program}{}", config.unwrap_or_default());
+            effects.push(Effect::Manager { what });
+        }
         _ => {}
     }
     effects

@@ -20,7 +20,9 @@ pub(super) fn of_manager(mut row: Found, manager: &Manager) -> Found {
     row.instance.get_or_insert_with(|| {
         Instance::Service(match manager {
             Manager::Systemd { unit, .. } => unit.clone(),
-            Manager::Pm2 { app, .. } => format!("process of {app}"),
+            Manager::Pm2 { app: name, .. } | Manager::Supervisor { program: name, .. } => {
+                format!("process of {name}")
+            }
         })
     });
     row.place.get_or_insert(Place { path: None, position: None });

@@ -36,7 +36,7 @@ use crate::{
         running::{ProcessFacts, Supervisor, SupervisorKind},
         secret::SecretValue,
     },
-    formats::Contents,
+    formats::{Contents, Environment},
     inventory::ProcessMatch,
 };
 
@@ -80,6 +80,51 @@ pub(super) fn of_manager(
     let chosen = selector::without_supervisors(chosen, table)?;
     let found = instances(chosen, credentials, surroundings, Rights::of_this_process());
     if found.is_empty() { Err(Absence::Missing(MissingReason::NotRunning)) } else { Ok(found) }
+}
+
+/// What a process was launched with, of the variables that were asked for.
+pub(super) enum LaunchedWith {
+    Known(Environment),
+    /// It may not be seen, or was overwritten.
+    Unknown,
+    /// It has ended.
+    Gone,
+}
+
+/// What a process was launched with, of these variables.
+pub(super) fn launched_with(
+    pid: u32,
+    names: &BTreeSet<&str>,
+    surroundings: &Surroundings,
+) -> LaunchedWith {
+    match surroundings.processes().launch_environment(pid) {
+        LaunchEnvironment::Block(block) => {
+            let mut found = Environment::new();
+            for (name, value) in variables(&block, |name| names.contains(name)) {
+                // `getenv` returns the first of several equal names.
+                found.entry(name).or_insert(value);
+            }
+            LaunchedWith::Known(found)
+        }
+        LaunchEnvironment::Gone => LaunchedWith::Gone,
+        _ => LaunchedWith::Unknown,
+    }
+}
+
+/// Whether it is the daemon of supervisor.
+pub(super) fn is_supervisord(process: &Process) -> bool {
+    process.runs("supervisord")
+}
+
+fn variables(block: &[u8], wanted: impl Fn(&str) -> bool) -> Variables {
+    block
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| {
+            let equals = entry.iter().position(|byte| *byte == b'=')?;
+            let name = std::str::from_utf8(&entry[..equals]).ok()?;
+            wanted(name).then(|| (name.to_owned(), SecretValue::new(&entry[equals + 1..])))
+        })
+        .collect()
 }
 
 /// This system does not show its processes.
@@ -199,15 +244,7 @@ impl Reader<'_> {
     }
 
     fn variables(&self, block: &[u8]) -> Variables {
-        block
-            .split(|byte| *byte == 0)
-            .filter_map(|entry| {
-                let equals = entry.iter().position(|byte| *byte == b'=')?;
-                let name = std::str::from_utf8(&entry[..equals]).ok()?;
-                let wanted = self.wanted.contains(name) || name == NODE_CLUSTER;
-                wanted.then(|| (name.to_owned(), SecretValue::new(&entry[equals + 1..])))
-            })
-            .collect()
+        variables(block, |name| self.wanted.contains(name) || name == NODE_CLUSTER)
     }
 
     /// What it holds now, and beside it what it was launched with where that was something else.

@@ -12,6 +12,7 @@ use crate::domain::{
     reading::{MissingReason, Origin, Rank, State, Yield},
     running::{Supervisor, SupervisorKind},
     snapshot::Row,
+    verdict::Verdict,
 };
 
 /// One finding for each layer and key, of the old processes that `concerns` chooses. `remark` is what
@@ -45,6 +46,8 @@ pub(super) fn findings(
 pub(super) enum Starter<'a> {
     /// A manager that has loaded another key than its files have by now.
     Behind(&'a Manager),
+    /// A manager that hands its own environment down, with the key in it.
+    HandsDown(&'a Manager),
     /// PM2, which keeps a copy of the environment.
     Pm2,
     /// Another process.
@@ -58,6 +61,9 @@ pub(super) fn starter<'a>(scene: &Scene<'_>, row: &'a Row) -> Starter<'a> {
     match (&row.evidence.manager, supervisor(row)) {
         (Some(manager), _) if row.running && is_behind(scene, row, manager) => {
             Starter::Behind(manager)
+        }
+        (Some(manager @ Manager::Supervisor { .. }), _) if hands_down(scene, row) => {
+            Starter::HandsDown(manager)
         }
         (Some(Manager::Pm2 { .. }), _) => Starter::Pm2,
         (_, Some(supervisor)) if supervisor.kind == SupervisorKind::Pm2 => Starter::Pm2,
@@ -77,12 +83,79 @@ fn is_behind(scene: &Scene<'_>, row: &Row, manager: &Manager) -> bool {
     if manager.reload().is_none() {
         return false;
     }
-    let configured = scene.source_of(row).and_then(Row::key).map(|key| key.fingerprint);
+    let source = scene.source_of(row).filter(|source| is_own(row, source));
+    let configured = source.and_then(Row::key).map(|key| key.fingerprint);
+    if let Manager::Supervisor { .. } = manager {
+        // It does not tell what it has loaded. What it would start by now with another key than it
+        // has, was started with what was loaded then.
+        let own = row.key().map(|key| key.fingerprint);
+        return source.is_some_and(|source| !decided_by(source, &Origin::ManagerCopy))
+            && own.zip(configured).is_some_and(|(own, configured)| own != configured);
+    }
     let copy = row.occurrences.iter().find_map(|occurrence| match &occurrence.yields {
         Yield::Value(key) if occurrence.origin == Origin::ManagerCopy => Some(key.fingerprint),
         _ => None,
     });
     copy.is_none() || copy != configured
+}
+
+/// What its own layer configures for a row that runs.
+fn is_own(row: &Row, source: &Row) -> bool {
+    !source.running && source.identity.layer == row.identity.layer
+}
+
+/// The value that decides a row is of this origin.
+pub(super) fn decided_by(row: &Row, origin: &Origin) -> bool {
+    row.occurrences.iter().any(|occurrence| {
+        occurrence.wins
+            && occurrence.origin == *origin
+            && Some(&occurrence.variable) == row.variable.as_ref()
+    })
+}
+
+/// The manager started it with a key of its own environment.
+fn hands_down(scene: &Scene<'_>, row: &Row) -> bool {
+    scene.source_of(row).is_some_and(|source| {
+        is_own(row, source)
+            && decided_by(source, &Origin::ManagerCopy)
+            && source.key().map(|key| key.fingerprint) == row.key().map(|key| key.fingerprint)
+    })
+}
+
+/// Puts the rows of old copies to the findings about what was started with them; those of which
+/// nothing runs get findings of their own.
+pub(super) fn with_copies(
+    scene: &Scene<'_>,
+    mut all: Vec<Finding>,
+    is_copy: impl Fn(&Row) -> bool,
+    of_copy: impl Fn(usize, &Row) -> Finding,
+) -> Vec<Finding> {
+    let is_old = |row: &Row| {
+        !row.running
+            && row.expected.is_some()
+            && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
+    };
+    for (index, row) in scene.rows().filter(|(_, row)| is_old(row) && is_copy(row)) {
+        let started = |finding: &&mut Finding| {
+            finding.rows.iter().any(|other| same_program(&scene.rows[*other], row))
+        };
+        match all.iter_mut().find(started) {
+            Some(finding) => {
+                finding.rows.push(index);
+                finding.rows.sort_unstable();
+            }
+            None => all.push(of_copy(index, row)),
+        }
+    }
+    all
+}
+
+fn same_program(row: &Row, copy: &Row) -> bool {
+    let name = |row: &Row| row.evidence.manager.as_ref().map(|it| it.name().to_owned());
+    row.identity.layer == copy.identity.layer
+        && row.identity.host == copy.identity.host
+        && row.identity.credential == copy.identity.credential
+        && name(row) == name(copy)
 }
 
 /// Who has which key since when, and what its source has; no full stop.
@@ -152,18 +225,21 @@ pub(super) fn restart(scene: &Scene<'_>, row: &Row, words: &str) -> Fix {
 /// what is configured by now.
 fn command(scene: &Scene<'_>, row: &Row) -> Option<String> {
     let manager = row.evidence.manager.as_ref();
-    let own = row.restart.clone();
-    let again = own.or_else(|| {
-        let runs = !matches!(row.state, State::Missing(MissingReason::NotRunning));
-        manager.map(|manager| if runs { manager.restart() } else { manager.start() })
-    })?;
-    match starter(scene, row) {
-        Starter::Behind(manager) => match manager.reload() {
-            Some(reload) if !again.contains(&reload) => Some(format!("{reload} && {again}")),
-            _ => Some(again),
-        },
-        _ => Some(again),
-    }
+    let runs = !matches!(row.state, State::Missing(MissingReason::NotRunning));
+    let behind = match starter(scene, row) {
+        Starter::Behind(manager) => manager.reload().map(|reload| (manager, reload)),
+        _ => None,
+    };
+    let of_manager = |manager: &Manager| match (&behind, runs) {
+        (Some(_), true) => manager.restart_loaded(),
+        (None, true) => manager.restart(),
+        (_, false) => manager.start(),
+    };
+    let again = row.restart.clone().or_else(|| manager.map(of_manager))?;
+    Some(match behind {
+        Some((_, reload)) if !again.contains(&reload) => format!("{reload} && {again}"),
+        _ => again,
+    })
 }
 
 /// With a large letter at its beginning.

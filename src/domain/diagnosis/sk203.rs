@@ -2,10 +2,10 @@
 
 use super::{
     Finding, Fix, Scene, Severity,
-    old_process::{Starter, findings, restart, starter},
+    old_process::{Starter, findings, restart, starter, with_copies},
     scene::name,
 };
-use crate::domain::{layer::LayerKind, manager::Manager, snapshot::Row, verdict::Verdict};
+use crate::domain::{layer::LayerKind, manager::Manager, snapshot::Row};
 
 const COPY: &str = "PM2 keeps a copy of the environment: `pm2 restart` and `pm2 reload` start it \
     with that copy";
@@ -14,42 +14,19 @@ const UPDATE: &str = "load the new key into a shell, then there `pm2 restart NAM
     `pm2 save`; what loads its own file needs a plain restart only";
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    let mut all = findings(
+    let all = findings(
         scene,
         "SK203",
         |row| matches!(starter(scene, row), Starter::Pm2),
         |row| Some(if keeps_another(scene, row) { NO_COPY } else { COPY }.to_owned()),
         |row| fixes(scene, row),
     );
-    // The copy belongs to the finding about what was started with it.
-    for (index, row) in scene.rows().filter(|(_, row)| is_old_copy(row)) {
-        let started = |finding: &&mut Finding| {
-            finding.rows.iter().any(|other| same_app(&scene.rows[*other], row))
-        };
-        match all.iter_mut().find(started) {
-            Some(finding) => {
-                finding.rows.push(index);
-                finding.rows.sort_unstable();
-            }
-            None => all.push(of_copy(scene, index, row)),
-        }
-    }
-    all
-}
-
-fn is_old_copy(row: &Row) -> bool {
-    !row.running
-        && row.kind == LayerKind::Pm2
-        && row.expected.is_some()
-        && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
-}
-
-fn same_app(row: &Row, copy: &Row) -> bool {
-    let name = |row: &Row| row.evidence.manager.as_ref().map(|it| it.name().to_owned());
-    row.identity.layer == copy.identity.layer
-        && row.identity.host == copy.identity.host
-        && row.identity.credential == copy.identity.credential
-        && name(row) == name(copy)
+    with_copies(
+        scene,
+        all,
+        |row| row.kind == LayerKind::Pm2,
+        |index, row| of_copy(scene, index, row),
+    )
 }
 
 /// Nothing runs with it yet, or nothing that is known.

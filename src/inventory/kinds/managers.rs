@@ -24,6 +24,25 @@ impl Rules for Pm2 {
     }
 }
 
+/// Programs of supervisord.
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(in crate::inventory) struct Supervisor {
+    /// Name of the program, as in `[program:api]`. Default: all.
+    program: Option<String>,
+    /// supervisord's configuration. Default: where supervisord looks for it.
+    config: Option<String>,
+}
+
+impl Rules for Supervisor {
+    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
+        name(layer, "program", self.program.as_deref());
+        if let Some(config) = &self.config {
+            layer.path(&["config"], config);
+        }
+        LayerSpec::Supervisor { program: self.program.clone(), config: self.config.clone() }
+    }
+}
+
 /// A name that a manager could have given.
 fn name(layer: &mut LayerCheck<'_, '_>, field: &str, text: Option<&str>) {
     if text.is_some_and(|text| text.trim().is_empty() || text.contains(char::is_control)) {

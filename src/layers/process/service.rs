@@ -57,7 +57,7 @@ impl Process {
     }
 
     /// Whether it runs this program, itself or through an interpreter.
-    fn runs(&self, program: &str) -> bool {
+    pub(super) fn runs(&self, program: &str) -> bool {
         self.words().take(MOST_WORDS_BEFORE).any(|word| {
             let name = word.rsplit('/').next().unwrap_or(word);
             name == program || name.strip_suffix(".js") == Some(program)

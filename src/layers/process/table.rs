@@ -132,7 +132,7 @@ impl ProcessTable {
     }
 
     /// The processes that fit, by pid. stalekey itself is never among them.
-    pub(super) fn select(&self, fits: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
+    pub(in crate::layers) fn select(&self, fits: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
         let own = std::process::id();
         self.processes
             .values()
@@ -239,7 +239,7 @@ impl ProcessTable {
     }
 
     /// The folder a process works in; `None` where it may not be seen.
-    pub(super) fn folder(&self, pid: u32) -> Option<PathBuf> {
+    pub(in crate::layers) fn folder(&self, pid: u32) -> Option<PathBuf> {
         fs::read_link(self.file(pid, "cwd")).ok()
     }
 
