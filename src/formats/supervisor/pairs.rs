@@ -14,9 +14,23 @@ pub(super) struct Pair {
     pub(super) offset: usize,
 }
 
+#[derive(Default)]
 struct Token {
     text: String,
-    offset: usize,
+    /// Of each character.
+    offsets: Vec<usize>,
+}
+
+impl Token {
+    fn push(&mut self, character: char, offset: usize) {
+        self.text.push(character);
+        self.offsets.push(offset);
+    }
+
+    /// Of a character, or of the last one.
+    fn offset(&self, index: usize) -> usize {
+        self.offsets.get(index).or(self.offsets.last()).copied().unwrap_or_default()
+    }
 }
 
 /// Every fourth token is taken for a comma, whatever it is.
@@ -25,19 +39,18 @@ pub(super) fn of(text: &Text) -> Result<Vec<Pair>, (usize, &'static str)> {
     let mut pairs: Vec<Pair> = Vec::new();
     for four in tokens.chunks(4) {
         let [name, equals, value, ..] = four else {
-            let offset = four.first().map_or(0, |token| token.offset);
+            let offset = four.first().map_or(0, |token| token.offset(0));
             return Err((offset, NO_PAIR));
         };
         if equals.text != "=" {
-            return Err((name.offset, NO_PAIR));
+            return Err((name.offset(0), NO_PAIR));
         }
         let quotes = ['\'', '"'];
-        let bare = value.text.trim_matches(quotes);
-        let quoted = value.text.len() - value.text.trim_start_matches(quotes).len();
+        let opening = value.text.chars().take_while(|character| quotes.contains(character));
         pairs.push(Pair {
             name: name.text.clone(),
-            value: bare.to_owned(),
-            offset: value.offset + quoted,
+            value: value.text.trim_matches(quotes).to_owned(),
+            offset: value.offset(opening.count()),
         });
     }
     Ok(pairs)
@@ -70,26 +83,29 @@ fn tokens(characters: &[(char, usize)]) -> Result<Vec<Token>, (usize, &'static s
             at = skip_line(at);
             continue;
         }
-        let mut text = String::from(character);
+        let mut token = Token::default();
+        token.push(character, offset);
         if matches!(character, '\'' | '"') {
             let rest = characters.get(at..).unwrap_or_default();
             let end = rest.iter().position(|(other, _)| *other == character);
             let Some(end) = end else { return Err((offset, OPEN)) };
-            text.extend(rest.get(..=end).unwrap_or_default().iter().map(|(one, _)| *one));
+            for (next, offset) in rest.get(..=end).unwrap_or_default() {
+                token.push(*next, *offset);
+            }
             at += end + 1;
         } else if is_of_word(character) {
-            while let Some((next, _)) = characters.get(at).copied() {
+            while let Some((next, offset)) = characters.get(at).copied() {
                 if next == '#' {
                     at = skip_line(at + 1);
                 } else if is_of_word(next) || matches!(next, '\'' | '"') {
-                    text.push(next);
+                    token.push(next, offset);
                     at += 1;
                 } else {
                     break;
                 }
             }
         }
-        tokens.push(Token { text, offset });
+        tokens.push(token);
     }
     Ok(tokens)
 }
