@@ -54,7 +54,9 @@ fn apps(bytes: &[u8], read: Reader) {
     // A line of several is read; a place in it is one of that line.
     if let Ok(apps) = same(|| read(bytes, &wanted)) {
         let sheets = Sheets::one(bytes);
-        apps.iter().for_each(|app| sheets.named(&app.contents));
+        for app in &apps {
+            sheets.named(&app.contents);
+        }
     }
 }
 

@@ -242,7 +242,6 @@ json.dump(results, sys.stdout)
 
 /// The same values as supervisor itself, and the same refusals.
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn values_are_those_that_supervisor_reads() {
     let texts: Vec<String> = VALUES
         .iter()

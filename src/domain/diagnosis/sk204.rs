@@ -25,9 +25,11 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     );
     let is_handed_down =
         |row: &Row| row.kind == LayerKind::Supervisor && decided_by(row, &Origin::ManagerCopy);
-    let mut all = with_copies(scene, all, is_handed_down, |index, row| of_copy(index, row));
+    let mut all = with_copies(scene, all, is_handed_down, of_copy);
     // What a plain restart would do.
-    all.iter_mut().for_each(|finding| finding.restart_helps = Some(false));
+    for finding in &mut all {
+        finding.restart_helps = Some(false);
+    }
     all
 }
 

@@ -23,7 +23,9 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         |_| Some(REMARK.to_owned()),
         |row| vec![restart(scene, row, BOTH)],
     );
-    all.iter_mut().for_each(|finding| finding.restart_helps = Some(false));
+    for finding in &mut all {
+        finding.restart_helps = Some(false);
+    }
     let others = scene.by_layer_and_key(|row| is_of_systemd(scene, row) && !is_old_process(row));
     all.extend(others.into_iter().filter_map(|rows| {
         let row = &scene.rows[*rows.first()?];

@@ -118,8 +118,8 @@ fn lines_of(text: &str) -> impl Iterator<Item = (usize, &str)> {
     std::iter::from_fn(move || {
         let rest = text.get(start..).filter(|rest| !rest.is_empty())?;
         let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-        let line = (start, &rest[..end]);
-        let broken = &rest[end..];
+        let (line, broken) = rest.split_at_checked(end)?;
+        let line = (start, line);
         start += end + if broken.starts_with("\r\n") { 2 } else { usize::from(!broken.is_empty()) };
         Some(line)
     })
@@ -177,8 +177,8 @@ impl Reader {
         let Some(end) = value.find(['=', ':']).filter(|end| *end > 0) else {
             return Err(NO_OPTION);
         };
-        let name = value[..end].trim_end().to_lowercase();
-        let behind = &value[end + 1..];
+        let name = value.get(..end).unwrap_or_default().trim_end().to_lowercase();
+        let behind = value.get(end + 1..).unwrap_or_default();
         let offset = offset + end + 1 + (behind.len() - behind.trim_start().len());
         let text = Text::of(placed(behind.trim(), offset).collect(), file);
         let known = options.iter().position(|(other, _)| *other == name);

@@ -97,7 +97,9 @@ pub(super) fn rows(
             Ok(mut rows) => {
                 if shown.edited {
                     let copy = loaded(shown, request, machine, credentials, surroundings);
-                    rows.iter_mut().for_each(|row| managed::add(row, &copy));
+                    for row in &mut rows {
+                        managed::add(row, &copy);
+                    }
                 }
                 rows
             }
