@@ -48,6 +48,7 @@ mod sk504;
 mod sk505;
 mod sk601;
 mod sk605;
+mod sk620;
 
 use std::collections::BTreeSet;
 
@@ -183,6 +184,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk505 "SK505" "nothing runs";
     sk601 "SK601" "one key in several environments";
     sk605 "SK605" "everybody may read the key";
+    sk620 "SK620" "an old key has come back";
 };
 
 /// The diagnosis with this code, in any case.

@@ -383,6 +383,7 @@ pub(crate) fn setup(world: &World, inventory: &str, shell: &Variables) -> Setup 
         endpoints: BTreeMap::new(),
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
+        rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
         tour: None,
     }
