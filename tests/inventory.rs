@@ -147,6 +147,8 @@ fn effects_are_what_reaches_out() {
                 provider: Some("anthropic".to_owned()),
                 endpoint: "https://llm-gateway.example/anthropic".to_owned(),
             },
+            Effect::ReadOutside { path: "/etc/supervisor/supervisord.conf".into() },
+            Effect::ReadOutside { path: "~/.pm2".into() },
             Effect::ReadOutside { path: "~/.zshrc".into() },
             Effect::Unit { name: "mailer.service".to_owned() },
             Effect::Processes { what: "command /gunicorn .*api/, user www-data".to_owned() },
@@ -154,6 +156,10 @@ fn effects_are_what_reaches_out() {
                 what: "pid file run/importer.pid, port 8000, folder importer, unit \
                        importer.service"
                     .to_owned()
+            },
+            Effect::Manager { what: "pm2 web, home ~/.pm2".to_owned() },
+            Effect::Manager {
+                what: "supervisor queue, config /etc/supervisor/supervisord.conf".to_owned()
             },
         ]
     );
