@@ -21,6 +21,7 @@ mod json;
 pub mod kubernetes;
 mod pattern;
 pub mod shell;
+pub mod sign_in;
 pub mod systemd;
 pub mod template;
 mod tree;

@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
@@ -273,6 +275,32 @@ pub enum LayerSpec {
         /// How many there should be at least.
         min: Option<usize>,
     },
+    /// The output of a command.
+    Command {
+        /// The program and its arguments; not empty.
+        command: Vec<String>,
+        /// What it prints.
+        output: Output,
+        /// Where in printed JSON the values stand (RFC 6901).
+        pointer: Option<String>,
+        /// Whose rules printed lines are read by.
+        dialect: Option<String>,
+        /// Variables of this shell that it is given besides the usual ones.
+        inherit: Vec<String>,
+    },
+}
+
+/// What a command prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// The value of the layer's one credential. One line end behind it is not part of it.
+    #[default]
+    Value,
+    /// Lines of a `.env` file.
+    Dotenv,
+    /// JSON: names and values, or the JSON that a secret manager prints.
+    Json,
 }
 
 impl LayerSpec {
@@ -288,7 +316,14 @@ impl LayerSpec {
             Self::Kubernetes { .. } => LayerKind::Kubernetes,
             Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
+            Self::Command { .. } => LayerKind::Command,
         }
+    }
+
+    /// Reading it may ask a person for a finger or a password, or another service for a secret that
+    /// it counts: the dashboard does so at its start and when a person wants it, not at every refresh.
+    pub const fn is_on_demand(&self) -> bool {
+        matches!(self, Self::Command { .. })
     }
 
     /// Every path it names, as it was written.
@@ -306,7 +341,7 @@ impl LayerSpec {
             Self::Process { matching, .. } => {
                 matching.pid_file.iter().map(String::as_str).collect()
             }
-            Self::Shell => vec![],
+            Self::Shell | Self::Command { .. } => vec![],
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod beside;
 mod ci;
+mod command;
 mod companion;
 mod compose;
 mod dotenv;
@@ -148,6 +149,16 @@ pub fn read(
         }
         LayerSpec::Process { matching, min } => {
             process::read(matching, *min, credentials, surroundings)
+        }
+        LayerSpec::Command { command, output, pointer, dialect, inherit } => {
+            let request = command::Request {
+                command,
+                output: *output,
+                pointer: pointer.as_deref(),
+                dialect: dialect.as_deref(),
+                inherit,
+            };
+            command::read(&request, credentials, surroundings)
         }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.

@@ -26,6 +26,8 @@ pub enum LayerKind {
     Systemd,
     /// Running processes.
     Process,
+    /// The output of a command.
+    Command,
 }
 
 impl LayerKind {
@@ -41,6 +43,7 @@ impl LayerKind {
             Self::Kubernetes => "kubernetes",
             Self::Systemd => "systemd",
             Self::Process => "process",
+            Self::Command => "command",
         }
     }
 

@@ -356,6 +356,9 @@ pub struct Evidence {
     /// A platform says that the value was updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
+    /// The program that tells it was run; others are read again all the time, it only on demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<Timestamp>,
     /// The place is an export of another one.
     #[serde(skip)]
     pub exported: bool,

@@ -1,9 +1,12 @@
 //! The kinds of layers, as they are written. A new kind is a struct with its rules and a line in
 //! the registry.
 
+mod command;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::command::Command;
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
 
 /// The rules of one kind.
@@ -52,6 +55,8 @@ registry! {
     Systemd,
     /// Running processes.
     Process,
+    /// The output of a command.
+    Command,
 }
 
 /// Names for the rest of the program, written once: as in the file.
@@ -391,12 +396,7 @@ pub(super) struct Export {
 impl Rules for Export {
     fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
         layer.path(&["path"], &self.path);
-        // RFC 6901: `~` is written `~0`, and `/` in a name `~1`.
-        let fits = |pointer: &str| {
-            (pointer.is_empty() || pointer.starts_with('/'))
-                && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
-        };
-        if self.pointer.as_deref().is_some_and(|pointer| !fits(pointer)) {
+        if self.pointer.as_deref().is_some_and(|pointer| !is_json_pointer(pointer)) {
             layer.value(
                 &["pointer"],
                 "this is not a JSON pointer",
@@ -409,6 +409,12 @@ impl Rules for Export {
             pointer: self.pointer.clone(),
         }
     }
+}
+
+/// RFC 6901: `~` is written `~0`, and `/` in a name `~1`.
+fn is_json_pointer(pointer: &str) -> bool {
+    (pointer.is_empty() || pointer.starts_with('/'))
+        && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
 /// Kubernetes manifests.

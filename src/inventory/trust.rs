@@ -58,6 +58,8 @@ pub enum Effect {
     Run {
         /// It and its arguments, as the system gets them.
         command: Vec<String>,
+        /// Names of the variables of this shell that it is given, besides those every program is.
+        inherit: Vec<String>,
     },
     /// Another machine is asked, through `ssh`.
     Host {
@@ -124,6 +126,9 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
         }
         LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
             effects.push(Effect::Unit { name: name.clone() });
+        }
+        LayerSpec::Command { command, inherit, .. } => {
+            effects.push(Effect::Run { command: command.clone(), inherit: inherit.clone() })
         }
         _ => {}
     }

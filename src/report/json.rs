@@ -250,6 +250,10 @@ struct EvidenceReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     updated_at: Option<Timestamp>,
+    /// When the program was run that the value comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    read_at: Option<Timestamp>,
     /// The reader that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reader: Option<&'a str>,
@@ -598,6 +602,7 @@ impl<'a> EvidenceReport<'a> {
             changed_at: evidence.changed_at,
             started_at: evidence.started_at,
             updated_at: evidence.updated_at,
+            read_at: evidence.read_at,
             reader: evidence.reader.as_deref(),
             reader_because: evidence.reader_because.as_deref(),
             files: &evidence.files,

@@ -100,6 +100,7 @@ impl Scene {
         scene.shell(gate);
         scene.compose(gate);
         scene.ci(gate);
+        scene.commands(gate);
         scene.processes(gate);
         let inventory = scene.inventory.clone();
         scene.world.write("stalekey.toml", inventory);
@@ -304,6 +305,40 @@ impl Scene {
         self.whole(&github);
     }
 
+    /// Programs that print keys, as they are meant to and in their complaints.
+    fn commands(&mut self, gate: &mut Gate) {
+        let (printed, said) = (keys(gate, "a command"), keys(gate, "a command's complaint"));
+        let of = |keys: &[(&str, Canary)]| {
+            lines(&keys[..PLAIN], |name, key| format!("{name}={}\n", key.text()))
+        };
+        let (printed_lines, said_lines) = (of(&printed), of(&said));
+        let programs = [
+            ("prints", "dotenv", format!("cat <<'END'\n{printed_lines}END\n")),
+            ("complains", "dotenv", format!("cat >&2 <<'END'\nsign in {said_lines}END\nexit 1\n")),
+            ("refuses", "json", format!("cat <<'END'\nerror: {said_lines}END\n")),
+        ];
+        for (name, output, script) in programs {
+            let file = format!("bin/{name}");
+            self.world.write(&file, format!("#!/bin/sh\n{script}"));
+            self.world.make_program(&file);
+            self.layer(
+                name,
+                &format!("kind = \"command\"\ncommand = [\"./{file}\"]\noutput = \"{output}\""),
+            );
+        }
+        for (id, _, variable, _) in CREDENTIALS {
+            let key = said.iter().find(|(name, _)| *name == variable);
+            let text = key.map(|(_, key)| key.text()).unwrap_or_default();
+            let file = format!("bin/one-{id}");
+            self.world.write(&file, format!("#!/bin/sh\ncat <<'END'\n{text}\nEND\n"));
+            self.world.make_program(&file);
+            let rest = format!("command = [\"./{file}\"]\ncredentials = [\"{id}\"]");
+            self.layer(&format!("one {id}"), &format!("kind = \"command\"\n{rest}"));
+        }
+        self.whole(&printed);
+        self.whole(&said);
+    }
+
     fn processes(&mut self, gate: &mut Gate) {
         let (own, words, title) = (
             keys(gate, "a process"),
@@ -433,6 +468,7 @@ fn every_layer_kind_on_every_screen() {
         setup.home.clone(),
         setup.shell.clone(),
         Arc::new(ReadFiles::new(wanted.collect())),
+        Arc::new(stalekey::inventory::trust::Trust::All),
     );
     for layer in &setup.inventory.layers {
         let readings = layers::read(layer, &facts, &surroundings);

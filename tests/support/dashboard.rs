@@ -153,6 +153,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
             instance: None,
         },
         kind,
+        running: kind.is_running(),
         variable: Some("OPENAI_API_KEY".into()),
         place: place.clone(),
         near_misses: Vec::new(),

@@ -361,6 +361,7 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         page.time("replaced", evidence.changed_at);
     }
     page.time("updated", evidence.updated_at);
+    page.time("run", evidence.read_at);
     if let Some(process) = &evidence.process {
         let container =
             process.container.as_ref().map(|id| format!(", in container {id}")).unwrap_or_default();
