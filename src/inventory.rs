@@ -250,10 +250,12 @@ pub enum LayerSpec {
         /// Where in the file the values stand (RFC 6901).
         pointer: Option<String>,
     },
-    /// Kubernetes manifests.
+    /// Kubernetes manifests, or what a cluster has and runs.
     Kubernetes {
-        /// Files and folders, at least one.
+        /// Files and folders; none where a cluster is named.
         paths: Vec<String>,
+        /// The cluster that is asked in place of manifests.
+        cluster: Option<Cluster>,
         /// `None`: a row per container of every workload, or per object where there is none.
         workload: Option<String>,
         /// `None`: a row per container.
@@ -288,6 +290,19 @@ pub enum LayerSpec {
         /// Variables of this shell that it is given besides the usual ones.
         inherit: Vec<String>,
     },
+}
+
+/// A namespace of a cluster, as `kubectl` finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The context of the user's `kubectl`.
+    pub context: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The values of Secrets may be read, not only when they changed.
+    pub reads_secrets: bool,
+    /// Variables of this shell that `kubectl` is given besides the usual ones.
+    pub inherit: Vec<String>,
 }
 
 /// What a command prints.

@@ -130,7 +130,14 @@ pub fn read(
         LayerSpec::Export { path, shape, pointer } => {
             export::read(path, shape.as_deref(), pointer.as_deref(), credentials, surroundings)
         }
-        LayerSpec::Kubernetes { paths, workload, container } => {
+        LayerSpec::Kubernetes { cluster: Some(cluster), workload, container, .. } => {
+            let request = kubernetes_format::live::Request {
+                workload: workload.clone(),
+                container: container.clone(),
+            };
+            kubernetes::read_cluster(cluster, &request, surroundings)
+        }
+        LayerSpec::Kubernetes { paths, workload, container, cluster: None } => {
             let request = kubernetes_format::Request {
                 paths: paths.clone(),
                 workload: workload.clone(),

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::snapshot::{Row, RowIdentity};
+use crate::domain::{
+    layer::Instance,
+    snapshot::{Row, RowIdentity},
+};
 
 /// One path from an origin to the last layer that takes its value from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,16 +24,25 @@ pub struct Chain {
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
     configured: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
+    /// What workloads would start: layer, credential, `deploy/api/web`.
+    containers: HashMap<(&'a str, &'a str, &'a str), usize>,
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
-        let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
+        let mut sources = Self {
+            first_of: HashMap::new(),
+            configured: HashMap::new(),
+            containers: HashMap::new(),
+        };
         for (index, row) in rows.iter().enumerate() {
             let RowIdentity { layer, credential, host, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
             if !row.running {
                 sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
+                if let Some(Instance::Container(name)) = &row.identity.instance {
+                    sources.containers.entry((layer, credential, name)).or_insert(index);
+                }
             }
         }
         sources
@@ -39,6 +51,11 @@ impl<'a> Sources<'a> {
     /// What its own layer configures, for a row that runs; else the first row of its source.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
         let RowIdentity { layer, credential, host, .. } = &row.identity;
+        if let Some(pod) = &row.evidence.pod {
+            let name = format!("{}/{}", pod.workload.as_deref()?, pod.container);
+            let container = (layer.as_str(), credential.as_str(), name.as_str());
+            return self.containers.get(&container).copied();
+        }
         let own = self.configured.get(&(layer.as_str(), credential.as_str(), host.as_deref()));
         if row.running && own.is_some() {
             return own.copied();

@@ -5,6 +5,7 @@
 //! the running thing is old; SK3xx the value is damaged; SK4xx the key is fine and the context is
 //! wrong; SK5xx the layer could not be judged; SK6xx hygiene.
 
+mod old_pods;
 mod old_process;
 mod scene;
 mod sk101;
@@ -17,6 +18,8 @@ mod sk201;
 mod sk202;
 mod sk203;
 mod sk206;
+mod sk207;
+mod sk209;
 mod sk213;
 mod sk216;
 mod sk301;
@@ -148,6 +151,8 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk202 "SK202" "workers inherit an old key";
     sk203 "SK203" "PM2 keeps a copy";
     sk206 "SK206" "the container must be recreated";
+    sk207 "SK207" "the pod was not rolled out";
+    sk209 "SK209" "only some pods have the new key";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
     sk301 "SK301" "literal quotes in the value";

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{
     layer::{Instance, LayerKind},
     place::{Place, Position},
-    running::ProcessFacts,
+    running::{PodFacts, ProcessFacts},
     trap::Trapped,
 };
 
@@ -140,6 +140,10 @@ pub enum OpaqueReason {
     Hidden,
     /// Set, if at all, in a place that this one only names.
     Elsewhere,
+    /// In a Secret of a cluster, whose value the layer does not ask for.
+    NotAsked,
+    /// Fixed when the container started, before what it comes from changed.
+    FixedAtStart,
 }
 
 impl OpaqueReason {
@@ -164,6 +168,10 @@ impl OpaqueReason {
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
             Self::Elsewhere => "set, if at all, in a place that is only named here",
+            Self::FixedAtStart => {
+                "fixed when its container started, and changed since at its source"
+            }
+            Self::NotAsked => "in a Secret whose value is not read",
         }
     }
 }
@@ -371,6 +379,9 @@ pub struct Evidence {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
+    /// The pod behind the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Box<PodFacts>>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

@@ -2,11 +2,12 @@
 //! the registry.
 
 mod command;
+mod kubernetes;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use self::command::Command;
+use self::{command::Command, kubernetes::Kubernetes};
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
 
 /// The rules of one kind.
@@ -49,7 +50,7 @@ registry! {
     Ci,
     /// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.
     Export,
-    /// Kubernetes manifests.
+    /// Kubernetes manifests, or what a cluster has and runs.
     Kubernetes,
     /// A systemd unit.
     Systemd,
@@ -415,37 +416,6 @@ impl Rules for Export {
 fn is_json_pointer(pointer: &str) -> bool {
     (pointer.is_empty() || pointer.starts_with('/'))
         && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
-}
-
-/// Kubernetes manifests.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Kubernetes {
-    /// Files and folders of manifests.
-    paths: Vec<String>,
-    /// The workload, such as "api" or "deployment/api". Default: all; where there is none, a row for
-    /// each Secret and ConfigMap.
-    workload: Option<String>,
-    /// The container. Default: a row for each.
-    container: Option<String>,
-}
-
-impl Rules for Kubernetes {
-    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
-        if self.paths.is_empty() {
-            layer.value(&["paths"], "this list is empty", "name at least one file or folder");
-        }
-        layer.paths("paths", &self.paths);
-        for (field, text) in [("workload", &self.workload), ("container", &self.container)] {
-            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                layer.value(&[field], "this is empty", "give its name, or leave it out for all");
-            }
-        }
-        LayerSpec::Kubernetes {
-            paths: self.paths.clone(),
-            workload: self.workload.clone(),
-            container: self.container.clone(),
-        }
-    }
 }
 
 /// A systemd unit.

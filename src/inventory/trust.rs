@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Inventory, Layer, LayerSpec, ProcessMatch};
+use super::{Cluster, Inventory, Layer, LayerSpec, ProcessMatch};
 
 /// Something that an inventory nobody trusts may not have done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -127,6 +127,9 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
         LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
             effects.push(Effect::Unit { name: name.clone() });
         }
+        LayerSpec::Kubernetes { cluster: Some(cluster), workload, .. } => {
+            effects.push(Effect::Cluster { what: asked(cluster, workload.as_deref()) });
+        }
         LayerSpec::Command { command, inherit, .. } => {
             effects.push(Effect::Run { command: command.clone(), inherit: inherit.clone() })
         }
@@ -166,6 +169,25 @@ fn resolved(path: &Path) -> PathBuf {
         }
     }
     whole
+}
+
+fn asked(cluster: &Cluster, workload: Option<&str>) -> String {
+    let Cluster { context, namespace, reads_secrets, inherit } = cluster;
+    let mut what = format!("context {context}, namespace {namespace}: ");
+    match workload {
+        Some(workload) => what.push_str(&format!("workload {workload} and its pods")),
+        None => what.push_str("workloads and pods"),
+    }
+    what.push_str(", the ConfigMaps they name, ");
+    what.push_str(if *reads_secrets {
+        "THE VALUES of the Secrets they name"
+    } else {
+        "when the Secrets they name changed (no value is kept)"
+    });
+    if !inherit.is_empty() {
+        what.push_str(&format!("; kubectl is given {}", inherit.join(", ")));
+    }
+    what
 }
 
 fn in_words(matching: &ProcessMatch) -> String {

@@ -3,6 +3,8 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod pod;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use self::pod::PodReport;
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -254,6 +257,9 @@ struct EvidenceReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     read_at: Option<Timestamp>,
+    /// The pod behind the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<PodReport<'a>>,
     /// The reader that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reader: Option<&'a str>,
@@ -603,6 +609,7 @@ impl<'a> EvidenceReport<'a> {
             started_at: evidence.started_at,
             updated_at: evidence.updated_at,
             read_at: evidence.read_at,
+            pod: evidence.pod.as_deref().map(PodReport::of),
             reader: evidence.reader.as_deref(),
             reader_because: evidence.reader_because.as_deref(),
             files: &evidence.files,

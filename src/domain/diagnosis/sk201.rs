@@ -9,7 +9,7 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(
         scene,
         "SK201",
-        |row| supervisor(row).is_none(),
+        |row| supervisor(row).is_none() && row.evidence.pod.is_none(),
         |_| None,
         |row| vec![restart(scene, row, "restart it in full; a reload is not enough")],
     )

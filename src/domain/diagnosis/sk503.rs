@@ -44,6 +44,10 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         | OpaqueReason::Conditional
         | OpaqueReason::Elsewhere => "add the place the value comes from as a layer of its own",
         OpaqueReason::Untrusted => "trust the inventory",
+        OpaqueReason::NotAsked => {
+            "`secrets = \"read\"` on the layer compares the value; until then times are compared"
+        }
+        OpaqueReason::FixedAtStart => "roll its workload out, so that it starts again",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
         | OpaqueReason::GivenLater

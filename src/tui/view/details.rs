@@ -389,6 +389,17 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
             page.fact("mind", "a client object built earlier may still hold the old key");
         }
     }
+    if let Some(pod) = &evidence.pod {
+        let text = format!(
+            "{}, container {}, namespace {}, context {}",
+            pod.name, pod.container, pod.namespace, pod.context
+        );
+        page.fact("pod", &text);
+        if let Some(workload) = &pod.workload {
+            let rolling = if pod.rolling_out { ", which is replacing its pods now" } else { "" };
+            page.fact("made by", &format!("{workload}{rolling}"));
+        }
+    }
     for file in &evidence.files {
         page.fact("file", file);
     }
