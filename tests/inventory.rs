@@ -159,6 +159,12 @@ fn effects_are_what_reaches_out() {
                        importer.service"
                     .to_owned()
             },
+            Effect::Cluster {
+                what: "context production, namespace shop: workload deploy/api and its pods, the \
+                       ConfigMaps they name, when the Secrets they name changed (no value is kept); \
+                       kubectl is given AWS_PROFILE"
+                    .to_owned()
+            },
             Effect::Run {
                 command: texts(&["op", "read", "op://production/openai/key"]),
                 inherit: vec![]
@@ -191,6 +197,10 @@ fn effects_are_what_reaches_out() {
 #[case::pointer_into_a_value("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]\npointer = \"/a\"", "only JSON has places that a pointer names", (10, 1), "add `output = \"json\"`")]
 #[case::dialect_of_a_value("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]\ndialect = \"sh\"", "only printed lines have a dialect", (10, 1), "add `output = \"dotenv\"`")]
 #[case::inherited_value("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]\ninherit = [\"A=b\"]", "this is not the name of a variable", (10, 12), "never the value")]
+#[case::neither_manifests_nor_cluster("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"", "a layer of kind `kubernetes` needs `paths`, or `context` and `namespace`", (5, 1), "or name a cluster")]
+#[case::manifests_and_cluster("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"k8s\"]\ncontext = \"prod\"", "`paths` are manifests, and this is of a cluster", (10, 1), "a layer is either")]
+#[case::half_a_cluster("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\nnamespace = \"shop\"", "a cluster is named by `context` and `namespace`, and one is missing", (5, 1), "get-contexts")]
+#[case::secrets_of_manifests("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"k8s\"]\nsecrets = \"read\"", "`paths` are manifests, and this is of a cluster", (10, 1), "keep one")]
 #[case::unknown_dialect("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npath = \"x\"\ndialect = \"python\"", "unknown value `python`", (10, 11), "`python-dotenv`")]
 #[case::not_a_pointer("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"export\"\npath = \"x\"\npointer = \"data/key\"", "this is not a JSON pointer", (10, 11), "`~1`")]
 #[case::unknown_shape("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"export\"\npath = \"x\"\nshape = \"hero\"", "unknown value `hero`", (10, 9), "did you mean `heroku`?")]

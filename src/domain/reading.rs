@@ -142,6 +142,8 @@ pub enum OpaqueReason {
     Elsewhere,
     /// In a Secret of a cluster, whose value the layer does not ask for.
     NotAsked,
+    /// In an object of a cluster that does not let this user read it.
+    NotAllowed,
     /// Fixed when the container started, before what it comes from changed.
     FixedAtStart,
 }
@@ -171,6 +173,7 @@ impl OpaqueReason {
             Self::FixedAtStart => {
                 "fixed when its container started, and changed since at its source"
             }
+            Self::NotAllowed => "in an object that the cluster does not let you read",
             Self::NotAsked => "in a Secret whose value is not read",
         }
     }

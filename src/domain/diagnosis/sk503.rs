@@ -47,6 +47,9 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         OpaqueReason::NotAsked => {
             "`secrets = \"read\"` on the layer compares the value; until then times are compared"
         }
+        OpaqueReason::NotAllowed => {
+            "ask for the verb `get` on it: `kubectl auth can-i get secrets` says when you have it"
+        }
         OpaqueReason::FixedAtStart => "roll its workload out, so that it starts again",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment

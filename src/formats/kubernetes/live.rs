@@ -246,7 +246,7 @@ impl Live {
             let mut data = self.empty(kind, &name, FORBIDDEN);
             data.elsewhere = true;
             for key in self.references.get(&(kind, name.clone())).into_iter().flatten() {
-                let yields = Yield::Opaque(OpaqueReason::NotAsked);
+                let yields = Yield::Opaque(OpaqueReason::NotAllowed);
                 data.set(Entry::new(key, key_place(kind, &name, key), yields));
             }
             self.data.insert((kind, name), data);

@@ -272,7 +272,7 @@ fn what_is_absent_and_what_is_forbidden_differ() {
     let mut forbidden = any(&[deployment(&env)]);
     forbidden.forbid_secrets();
     let rows = forbidden.rows();
-    assert_eq!(winner(&rows[0]), Some(Yield::Opaque(OpaqueReason::NotAsked)));
+    assert_eq!(winner(&rows[0]), Some(Yield::Opaque(OpaqueReason::NotAllowed)));
     let problems = &rows[0].row.contents.as_ref().unwrap().problems;
     assert!(problems.iter().any(|problem| problem.text == FORBIDDEN));
 }
