@@ -131,7 +131,7 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
             effects.push(Effect::Cluster { what: asked(cluster, workload.as_deref()) });
         }
         LayerSpec::Command { command, inherit, .. } => {
-            effects.push(Effect::Run { command: command.clone(), inherit: inherit.clone() })
+            effects.push(Effect::Run { command: command.clone(), inherit: inherit.clone() });
         }
         _ => {}
     }

@@ -5,7 +5,7 @@ use super::{Finding, Scene, old_pods::OldPods};
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     OldPods::of(scene)
         .into_iter()
-        .filter(|pods| pods.is_split())
+        .filter(OldPods::is_split)
         .map(|pods| {
             let who = pods.who(scene);
             pods.finding(scene, "SK209", &who)

@@ -243,7 +243,7 @@ impl Live {
 
     fn forbid(&mut self, kind: Kind) {
         for name in self.names(kind) {
-            let mut data = self.empty(kind, &name, FORBIDDEN);
+            let mut data = empty(kind, &name, FORBIDDEN);
             data.elsewhere = true;
             for key in self.references.get(&(kind, name.clone())).into_iter().flatten() {
                 let yields = Yield::Opaque(OpaqueReason::NotAllowed);
@@ -253,18 +253,11 @@ impl Live {
         }
     }
 
-    fn empty(&self, kind: Kind, name: &str, text: &'static str) -> Data {
-        let place = object_place(kind, name);
-        let mut data = Data::new(kind, name, place.clone());
-        data.problems.push(Problem { place, text });
-        data
-    }
-
     /// A row for each container: first what a start would take, then what runs.
     pub fn rows(mut self) -> Vec<LiveRow> {
         for (kind, name) in self.references.keys().cloned().collect::<Vec<_>>() {
             if !self.data.contains_key(&(kind, name.clone())) {
-                let absent = self.empty(kind, &name, ABSENT);
+                let absent = empty(kind, &name, ABSENT);
                 self.data.insert((kind, name), absent);
             }
         }
@@ -401,6 +394,14 @@ fn object_place(kind: Kind, name: &str) -> Place {
         Kind::ConfigMap => "configmap",
     };
     Place::file(inert(&format!("{kind}/{name}")))
+}
+
+/// An object of which nothing is known but this.
+fn empty(kind: Kind, name: &str, text: &'static str) -> Data {
+    let place = object_place(kind, name);
+    let mut data = Data::new(kind, name, place.clone());
+    data.problems.push(Problem { place, text });
+    data
 }
 
 /// `secret/keys:OPENAI_API_KEY`

@@ -9,9 +9,10 @@ use crate::inventory::{LayerSpec, Output, check::LayerCheck};
 /// The output of a command, such as `op read`, `vault kv get` or `doppler secrets download`.
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(in crate::inventory) struct Command {
-    /// The program and its arguments, each a text of its own: ["op", "read", "op://vault/item/key"].
+    /// The program and its arguments, each a text of its own: `["op", "read", "op://vault/item/key"]`.
     /// No shell reads them.
-    command: Vec<String>,
+    #[serde(rename = "command")]
+    words: Vec<String>,
     /// What it prints. Default: "value".
     output: Option<Output>,
     /// Where in printed JSON the values stand, as a JSON pointer: "/data/keys".
@@ -20,7 +21,7 @@ pub(in crate::inventory) struct Command {
     /// expands nothing.
     dialect: Option<Dialect>,
     /// Names of variables of this shell that the program is given, besides `PATH`, `HOME` and the
-    /// like: ["VAULT_ADDR", "VAULT_TOKEN"].
+    /// like: `["VAULT_ADDR", "VAULT_TOKEN"]`.
     #[serde(default)]
     inherit: Vec<String>,
 }
@@ -28,7 +29,7 @@ pub(in crate::inventory) struct Command {
 impl Rules for Command {
     fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
         let output = self.output.unwrap_or_default();
-        self.words(layer);
+        self.check_words(layer);
         for (index, name) in self.inherit.iter().enumerate() {
             if name.is_empty() || name.contains(['=', '\0']) {
                 layer.value(
@@ -63,7 +64,7 @@ impl Rules for Command {
             );
         }
         LayerSpec::Command {
-            command: self.command.clone(),
+            command: self.words.clone(),
             output,
             pointer: self.pointer.clone(),
             dialect: self.dialect.map(Dialect::text),
@@ -73,8 +74,8 @@ impl Rules for Command {
 }
 
 impl Command {
-    fn words(&self, layer: &mut LayerCheck<'_, '_>) {
-        match self.command.first() {
+    fn check_words(&self, layer: &mut LayerCheck<'_, '_>) {
+        match self.words.first() {
             None => {
                 let help = "name the program and its arguments: `[\"op\", \"read\", \"…\"]`";
                 layer.value(&["command"], "this list is empty", help);
@@ -82,7 +83,7 @@ impl Command {
             Some(program) if program.trim().is_empty() => {
                 layer.value(&["command", "0"], "the program has no name", "name it first");
             }
-            Some(program) if self.command.len() == 1 && program.contains(char::is_whitespace) => {
+            Some(program) if self.words.len() == 1 && program.contains(char::is_whitespace) => {
                 layer.value(
                     &["command", "0"],
                     "no shell takes this text apart",
@@ -91,7 +92,7 @@ impl Command {
             }
             Some(_) => {}
         }
-        for (index, word) in self.command.iter().enumerate() {
+        for (index, word) in self.words.iter().enumerate() {
             if word.contains('\0') {
                 let place = ["command", &index.to_string()];
                 layer.value(&place, "an argument cannot hold a NUL", "take it out");

@@ -23,7 +23,7 @@ pub(in crate::inventory) struct Kubernetes {
     /// What is read of a cluster's Secrets. Default: "changed".
     secrets: Option<Secrets>,
     /// Names of variables of this shell that `kubectl` is given, besides `KUBECONFIG`, `PATH`, `HOME`
-    /// and the like: ["AWS_PROFILE"].
+    /// and the like: `["AWS_PROFILE"]`.
     #[serde(default)]
     inherit: Vec<String>,
 }

@@ -70,7 +70,9 @@ impl Kubectl<'_> {
         if !maps.is_empty() {
             let json = ["--output=json", "--show-managed-fields"];
             match self.get(&arguments(&maps, &json)) {
-                Ok(answer) => live.add_values(answer.expose()).map_err(unread)?,
+                Ok(answer) => {
+                    live.add_values(answer.expose()).map_err(|refusal| unread(&refusal))?;
+                }
                 Err(NoAnswer::Cluster(Trouble::Forbidden { .. })) => live.forbid_config_maps(),
                 Err(why) => return Err(self.told(why)),
             }
@@ -81,8 +83,12 @@ impl Kubectl<'_> {
             let times = format!("--output={TIMES}");
             let output = if reads { "--output=json" } else { &times };
             match self.get(&arguments(&secrets, &[output, "--show-managed-fields"])) {
-                Ok(answer) if reads => live.add_values(answer.expose()).map_err(unread)?,
-                Ok(answer) => live.add_times(answer.expose()).map_err(unread)?,
+                Ok(answer) if reads => {
+                    live.add_values(answer.expose()).map_err(|refusal| unread(&refusal))?;
+                }
+                Ok(answer) => {
+                    live.add_times(answer.expose()).map_err(|refusal| unread(&refusal))?;
+                }
                 Err(NoAnswer::Cluster(Trouble::Forbidden { .. })) => live.forbid_secrets(),
                 Err(why) => return Err(self.told(why)),
             }
@@ -202,7 +208,7 @@ impl Kubectl<'_> {
             Failure::NoContainer => {
                 format!("no workload has a container `{}` {place}", named(&request.container))
             }
-            Failure::Refused { refusal, .. } => return unread(refusal),
+            Failure::Refused { refusal, .. } => return unread(&refusal),
             _ => format!("there is no workload and no pod {place}"),
         };
         let remedy = format!("{} lists them", self.command("get deploy,sts,ds,pods"));
@@ -233,7 +239,7 @@ fn arguments<'a>(objects: &'a [String], rest: &[&'a str]) -> Vec<&'a str> {
     objects.iter().map(String::as_str).chain(rest.iter().copied()).collect()
 }
 
-fn unread(refusal: Refusal) -> Unreadable {
+fn unread(refusal: &Refusal) -> Unreadable {
     let detail = format!("the answer of `kubectl` cannot be read: {}", refusal.reason);
     Unreadable::new(UnreadableKind::WrongFormat, detail)
         .with_remedy("name the `workload` with its kind, such as \"deploy/api\"")
