@@ -99,7 +99,7 @@ fn what_is_printed_is_read(
     let row = row(&context, &command(words, rest));
     assert_eq!((&row["state"], &row["verdict"]), (&"found".into(), &"current".into()), "{row:#}");
     assert_eq!((&row["kind"], &row["rank"]), (&"command".into(), &"configured".into()));
-    assert_eq!(last_four(&row), &key[key.len() - 4..]);
+    assert!(last_four(&row).len() == 4 && key.ends_with(last_four(&row)), "{row:#}");
     assert_eq!(row["variable"], "OPENAI_API_KEY");
     assert_eq!(row["evidence"]["reader"], reader);
     assert!(row["evidence"]["read_at"].is_string());
@@ -140,7 +140,8 @@ fn a_path_is_that_of_the_inventory() {
     let mut run = context.command(&["check", "--offline", "--format", "json", "--config"]);
     run.arg(context.path("stalekey.toml")).current_dir("/");
     let report = context.finish(run, "").json();
-    assert_eq!(last_four(report.row("vault")), &key[key.len() - 4..]);
+    let shown = last_four(report.row("vault"));
+    assert!(shown.len() == 4 && key.ends_with(shown), "{shown}");
 }
 
 #[rstest]

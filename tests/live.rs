@@ -112,8 +112,8 @@ async fn a_command_is_run_again_only_on_demand() {
     fs::write(&program, format!("#!/bin/sh\necho >> runs\necho {}\n", key("a"))).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
     let mut setup = setup(folder.path());
-    let layer = &mut setup.inventory.layers[1];
-    layer.kind = inventory::LayerSpec::Command {
+    let second = &mut setup.inventory.layers[1];
+    second.kind = inventory::LayerSpec::Command {
         command: vec!["./op".to_owned()],
         output: inventory::Output::Value,
         pointer: None,

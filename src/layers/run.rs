@@ -114,7 +114,6 @@ impl<'a> Program<'a> {
     }
 
     /// Gives it something to read.
-    #[cfg_attr(not(test), expect(dead_code, reason = "TEMP"))]
     pub(super) fn reading(self, input: &'a [u8]) -> Self {
         Self { input, ..self }
     }
