@@ -80,6 +80,9 @@ pub enum SupervisorKind {
     Nodemon,
     /// The daemon of PM2.
     Pm2,
+    /// The same where it runs a program as workers of a cluster, which get their variables after
+    /// their start.
+    Pm2Cluster,
 }
 
 impl SupervisorKind {
@@ -94,6 +97,7 @@ impl SupervisorKind {
             Self::NodeWatch => "node-watch",
             Self::Nodemon => "nodemon",
             Self::Pm2 => "pm2",
+            Self::Pm2Cluster => "pm2-cluster",
         }
     }
 
@@ -107,7 +111,7 @@ impl SupervisorKind {
             Self::DjangoReload => "Django's reloader",
             Self::NodeWatch => "`node --watch`",
             Self::Nodemon => "nodemon",
-            Self::Pm2 => "the PM2 daemon",
+            Self::Pm2 | Self::Pm2Cluster => "the PM2 daemon",
         }
     }
 

@@ -5,7 +5,13 @@ use super::{
     Finding, Fix, Scene, Severity,
     scene::{is_old_process, name, quoted},
 };
-use crate::domain::{judge::ago, running::PodFacts, snapshot::Row, verdict::Certainty};
+use crate::domain::{
+    judge::ago,
+    restart::{Action, Obstacle},
+    running::PodFacts,
+    snapshot::Row,
+    verdict::Certainty,
+};
 
 /// Most pods that one message names.
 const MOST_NAMED: usize = 5;
@@ -55,8 +61,14 @@ impl<'a> OldPods<'a> {
         self.rows.len() < self.running
     }
 
+    /// Whether new pods would have the expected key.
+    fn rolled_out(&self) -> Option<bool> {
+        let mut predicted = self.row.after.iter();
+        predicted.find(|prediction| prediction.action == Action::RollOut)?.helps
+    }
+
     /// The finding, in these words for who is old.
-    pub(super) fn finding(self, scene: &Scene<'_>, code: &'static str, who: &str) -> Finding {
+    pub(super) fn finding(self, scene: &Scene<'a>, code: &'static str, who: &str) -> Finding {
         let started = match self.row.evidence.started_at {
             Some(started) => format!("started {}", ago(scene.now, started)),
             None => "started earlier".to_owned(),
@@ -80,7 +92,7 @@ impl<'a> OldPods<'a> {
             message: format!(
                 "{who} {started}{tail}; a container's variables are fixed when it starts.{rolling}"
             ),
-            restart_helps: scene.restart_helps(self.row),
+            restart_helps: self.rolled_out(),
             fixes: vec![self.fix(scene)],
             rows: self.rows,
         }
@@ -121,10 +133,11 @@ impl<'a> OldPods<'a> {
         format!("{how_many} {have} an old key ({}): {first}", names.join(", "))
     }
 
-    fn fix(&self, scene: &Scene<'_>) -> Fix {
-        if scene.restart_helps(self.row) == Some(false) {
-            let source =
-                scene.configuration_of(self.row).map_or_else(|| "its source".to_owned(), name);
+    fn fix(&self, scene: &Scene<'a>) -> Fix {
+        if self.rolled_out() == Some(false)
+            && let Some(Obstacle::Layer(source)) = scene.obstacle(self.row)
+        {
+            let source = name(source);
             return Fix::text(format!(
                 "update {source} first: new pods would take the same key again"
             ));

@@ -2,15 +2,11 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, restart, supervisor},
+    old_process::{findings, supervisor},
 };
+use crate::domain::snapshot::Row;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    findings(
-        scene,
-        "SK201",
-        |row| supervisor(row).is_none() && row.evidence.pod.is_none(),
-        |_| None,
-        |row| vec![restart(scene, row, "restart it in full; a reload is not enough")],
-    )
+    let concerns = |row: &Row| supervisor(row).is_none() && row.evidence.pod.is_none();
+    findings(scene, "SK201", concerns, |_| None)
 }
