@@ -23,7 +23,7 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    domain::layer::LayerKind,
+    domain::{container::Engine, layer::LayerKind},
     providers::{Catalogue, Provider},
     strict_toml::{self, Mistakes, Source},
 };
@@ -273,6 +273,13 @@ pub enum LayerSpec {
         /// How many there should be at least.
         min: Option<usize>,
     },
+    /// Containers.
+    Container {
+        /// Which ones.
+        matching: ContainerMatch,
+        /// What runs them; `None`: Docker where it is there, else Podman.
+        engine: Option<Engine>,
+    },
 }
 
 impl LayerSpec {
@@ -288,6 +295,7 @@ impl LayerSpec {
             Self::Kubernetes { .. } => LayerKind::Kubernetes,
             Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
+            Self::Container { .. } => LayerKind::Container,
         }
     }
 
@@ -306,7 +314,7 @@ impl LayerSpec {
             Self::Process { matching, .. } => {
                 matching.pid_file.iter().map(String::as_str).collect()
             }
-            Self::Shell => vec![],
+            Self::Shell | Self::Container { .. } => vec![],
         }
     }
 }
@@ -332,6 +340,22 @@ pub struct ProcessMatch {
     pub unit: Option<String>,
     /// All that descend from what fits are meant too.
     pub descendants: bool,
+}
+
+/// Which containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerMatch {
+    /// The one with this name.
+    Name(String),
+    /// All with this label: `name`, or `name=value`.
+    Label(String),
+    /// All of a service of a compose project.
+    Service {
+        /// The project's name.
+        project: String,
+        /// The service's name in it.
+        service: String,
+    },
 }
 
 /// Reads an inventory. `display_name` is its path as a person would open it, `folder` what relative

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::snapshot::{Row, RowIdentity};
+use crate::domain::{
+    layer::Instance,
+    snapshot::{Row, RowIdentity},
+};
 
 /// One path from an origin to the last layer that takes its value from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,14 +24,28 @@ pub struct Chain {
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
     configured: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
+    services: HashMap<(&'a str, &'a str, &'a str), usize>,
+    containers: HashMap<(&'a str, &'a str, Option<&'a str>, &'a str), usize>,
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
-        let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
+        let mut sources = Self {
+            first_of: HashMap::new(),
+            configured: HashMap::new(),
+            services: HashMap::new(),
+            containers: HashMap::new(),
+        };
         for (index, row) in rows.iter().enumerate() {
-            let RowIdentity { layer, credential, host, .. } = &row.identity;
+            let RowIdentity { layer, credential, host, instance, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
+            if let Some(Instance::Service(service)) = instance {
+                sources.services.entry((layer, credential, service)).or_insert(index);
+            }
+            if let Some(container) = row.own_container() {
+                let host = host.as_deref();
+                sources.containers.insert((layer, credential, host, &container.id), index);
+            }
             if !row.running {
                 sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
             }
@@ -36,14 +53,30 @@ impl<'a> Sources<'a> {
         sources
     }
 
-    /// What its own layer configures, for a row that runs; else the first row of its source.
+    /// The container that a process runs in; what its own layer configures, for a row that runs;
+    /// else its service's row of its source, or the first.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
         let RowIdentity { layer, credential, host, .. } = &row.identity;
+        let process = row.evidence.process.as_ref();
+        if let Some(id) = process.and_then(|process| process.container.as_deref()) {
+            let layers = std::iter::once(layer).chain(&row.source);
+            let found = layers.filter_map(|layer| {
+                self.containers.get(&(layer.as_str(), credential.as_str(), host.as_deref(), id))
+            });
+            if let Some(container) = found.copied().next() {
+                return Some(container);
+            }
+        }
         let own = self.configured.get(&(layer.as_str(), credential.as_str(), host.as_deref()));
         if row.running && own.is_some() {
             return own.copied();
         }
-        self.first_of.get(&(row.source.as_deref()?, credential.as_str())).copied()
+        let source = row.source.as_deref()?;
+        let labels = row.own_container().and_then(|container| container.compose.as_ref());
+        labels
+            .and_then(|labels| self.services.get(&(source, credential.as_str(), &labels.service)))
+            .or_else(|| self.first_of.get(&(source, credential.as_str())))
+            .copied()
     }
 }
 

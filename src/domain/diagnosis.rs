@@ -17,6 +17,7 @@ mod sk201;
 mod sk202;
 mod sk203;
 mod sk206;
+mod sk211;
 mod sk213;
 mod sk216;
 mod sk301;
@@ -148,6 +149,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk202 "SK202" "workers inherit an old key";
     sk203 "SK203" "PM2 keeps a copy";
     sk206 "SK206" "the container must be recreated";
+    sk211 "SK211" "a mounted file is the one from before";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
     sk301 "SK301" "literal quotes in the value";

@@ -26,6 +26,8 @@ pub enum LayerKind {
     Systemd,
     /// Running processes.
     Process,
+    /// Containers.
+    Container,
 }
 
 impl LayerKind {
@@ -41,12 +43,13 @@ impl LayerKind {
             Self::Kubernetes => "kubernetes",
             Self::Systemd => "systemd",
             Self::Process => "process",
+            Self::Container => "container",
         }
     }
 
     /// Whether a row of this kind is something that runs (and so can be older than its source).
     pub const fn is_running(self) -> bool {
-        matches!(self, Self::Process)
+        matches!(self, Self::Process | Self::Container)
     }
 }
 
@@ -79,14 +82,14 @@ pub struct LayerFacts {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Instance {
+    /// A container; it stands before the processes in it.
+    Container(String),
     /// A process.
     Pid(u32),
     /// A service of a compose project.
     Service(String),
     /// A job, step, stage or variable group of a CI platform: `deploy`, `deploy/smoke test`.
     Scope(String),
-    /// A container.
-    Container(String),
     /// A pod.
     Pod(String),
     /// An object of a cluster that is no workload: `secret/keys`.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    container::ContainerFacts,
     layer::{Instance, LayerKind},
     place::{Place, Position},
     running::ProcessFacts,
@@ -68,6 +69,8 @@ pub enum Origin {
     LaunchEnvironment,
     /// The environment of a process as it is now.
     LiveEnvironment,
+    /// The environment that a container was created with.
+    ContainerEnvironment,
     /// `Environment=` of a systemd unit.
     UnitEnvironment,
     /// A file named by `EnvironmentFile=` of a systemd unit.
@@ -130,6 +133,8 @@ pub enum OpaqueReason {
     NotInLaunchEnvironment,
     /// The variable is not in the process's environment now; the program may have its key elsewhere.
     NotInLiveEnvironment,
+    /// The container was created without it; a program in it may load a file.
+    NotInContainerEnvironment,
     /// A supervisor gives the process its variables after the start; the launch shows others.
     GivenLater,
     /// The process has overwritten its environment block.
@@ -156,6 +161,9 @@ impl OpaqueReason {
             Self::NotInLiveEnvironment => {
                 "not in its environment now; the program may hold its key in memory of its own"
             }
+            Self::NotInContainerEnvironment => {
+                "not in the environment the container was created with; its program may load a file"
+            }
             Self::GivenLater => {
                 "PM2 gives a cluster's workers their variables after the start; the environment at \
                  the start is that of its daemon"
@@ -180,6 +188,8 @@ pub enum MissingReason {
     NotRunning,
     /// Fewer processes match than there should be.
     TooFew,
+    /// No container matches.
+    NoContainer,
 }
 
 impl MissingReason {
@@ -190,6 +200,7 @@ impl MissingReason {
             Self::FileAbsent => "the file does not exist",
             Self::NotRunning => "no process matches",
             Self::TooFew => "fewer processes match than `min` says",
+            Self::NoContainer => "no container matches",
         }
     }
 }
@@ -368,6 +379,9 @@ pub struct Evidence {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
+    /// The container behind the row: its own, or the one that its process runs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<Box<ContainerFacts>>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
@@ -477,6 +491,12 @@ impl<V> Reading<V> {
     pub const fn is_running(&self) -> bool {
         let held = matches!(self.rank, Rank::Memory | Rank::Launch | Rank::Live | Rank::Sent);
         held || self.kind.is_running()
+    }
+
+    /// The container that this is of, where it is not of a process in one.
+    pub fn own_container(&self) -> Option<&ContainerFacts> {
+        let is_own = matches!(self.instance, Some(Instance::Container(_)));
+        self.evidence.container.as_deref().filter(|_| is_own)
     }
 
     /// Changes the type of the values and nothing else.

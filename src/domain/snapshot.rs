@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     chain::Chain,
+    container::ContainerFacts,
     diagnosis::Finding,
     fingerprint::Fingerprint,
     key::Key,
@@ -148,9 +149,17 @@ impl Row {
         row_label(layer, instance.as_ref(), host.as_deref())
     }
 
-    /// Since when it holds what it holds: the start of a process, the change of a file.
+    /// Since when it holds what it holds: the creation of a container, the start of a process, the
+    /// change of a file.
     pub fn since(&self) -> Option<Timestamp> {
-        self.evidence.started_at.or_else(|| self.evidence.changed())
+        let created = self.own_container().and_then(|container| container.created_at);
+        created.or(self.evidence.started_at).or_else(|| self.evidence.changed())
+    }
+
+    /// The container that this row is of, where it is not of a process in one.
+    pub fn own_container(&self) -> Option<&ContainerFacts> {
+        let is_own = matches!(self.identity.instance, Some(Instance::Container(_)));
+        self.evidence.container.as_deref().filter(|_| is_own)
     }
 }
 

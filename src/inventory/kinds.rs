@@ -1,10 +1,13 @@
 //! The kinds of layers, as they are written. A new kind is a struct with its rules and a line in
 //! the registry.
 
+mod container;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
+use container::Container;
 
 /// The rules of one kind.
 trait Rules {
@@ -52,6 +55,8 @@ registry! {
     Systemd,
     /// Running processes.
     Process,
+    /// Containers of Docker or Podman.
+    Container,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -3,6 +3,8 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod container;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use self::container::ContainerReport;
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -261,6 +264,9 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// The container behind the row: its own, or the one that its process runs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<ContainerReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -517,6 +523,7 @@ impl<'a> OccurrenceReport<'a> {
                 Origin::CiReference(_) => "ci_reference",
                 Origin::LaunchEnvironment => "launch_environment",
                 Origin::LiveEnvironment => "live_environment",
+                Origin::ContainerEnvironment => "container_environment",
                 Origin::UnitEnvironment => "unit_environment",
                 Origin::UnitEnvironmentFile => "unit_environment_file",
             },
@@ -615,6 +622,7 @@ impl<'a> EvidenceReport<'a> {
                 }),
                 remedy: process.remedy.as_deref(),
             }),
+            container: evidence.container.as_deref().map(ContainerReport::of),
         }
     }
 }

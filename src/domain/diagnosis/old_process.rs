@@ -5,7 +5,10 @@ use super::{
     Finding, Fix, Scene, Severity,
     scene::{in_a_container, is_old_process, launched_with_it, name},
 };
-use crate::domain::{age::span, judge::ago, reading::Rank, running::Supervisor, snapshot::Row};
+use crate::domain::{
+    age::span, container::ContainerFacts, judge::ago, reading::Rank, running::Supervisor,
+    snapshot::Row,
+};
 
 /// One finding for each layer and key, of the old processes that `concerns` chooses. `remark` is what
 /// is said of the one that starts them, behind the story.
@@ -17,7 +20,7 @@ pub(super) fn findings(
     fixes: impl Fn(&Row) -> Vec<Fix>,
 ) -> Vec<Finding> {
     scene
-        .by_layer_and_key(|row| is_old_process(row) && !in_a_container(row) && concerns(row))
+        .by_layer_and_key(|row| is_old_process(row) && !in_a_container(scene, row) && concerns(row))
         .into_iter()
         .filter_map(|rows| {
             let row = &scene.rows[*rows.first()?];
@@ -87,7 +90,8 @@ pub(super) fn restart(scene: &Scene<'_>, row: &Row, words: &str) -> Fix {
             "update {source} first: a restart would load the same key again"
         ));
     }
-    match &row.restart {
+    let of_container = || scene.container_of(row).map(ContainerFacts::restart);
+    match row.restart.clone().or_else(of_container) {
         Some(command) => Fix::command(words, command),
         None => Fix::text(words),
     }

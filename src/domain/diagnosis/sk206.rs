@@ -5,6 +5,8 @@ use super::{
     scene::{in_a_container, is_old_process, name, quoted},
 };
 use crate::domain::{
+    age::span,
+    container::ContainerFacts,
     judge::ago,
     layer::{Instance, LayerKind},
     snapshot::Row,
@@ -12,56 +14,112 @@ use crate::domain::{
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
-        .by_layer_and_key(|row| is_old_process(row) && in_a_container(row))
+        .by_layer_and_key(|row| is_old_process(row) && in_a_container(scene, row))
         .into_iter()
         .filter_map(|rows| {
             let row = &scene.rows[*rows.first()?];
-            let container = container(row)?;
-            let short: String = container.chars().take(12).collect();
-            let started = match row.evidence.started_at {
-                Some(started) => format!(", running since {},", ago(scene.now, started)),
-                None => String::new(),
-            };
+            let containers = rows.iter().filter(|row| scene.rows[**row].own_container().is_some());
             Some(Finding {
                 code: "SK206",
                 severity: Severity::Error,
                 message: format!(
-                    "{} runs in container {short}{started} with an old key; a container's \
-                     environment is fixed when it is created, so a restart keeps it.",
-                    name(row)
+                    "{}; a container's environment is fixed when it is created, so a restart keeps \
+                     it.",
+                    story(scene, row, containers.count())
                 ),
                 restart_helps: Some(false),
-                fixes: vec![fix(scene, row)],
+                fixes: fixes(scene, row),
                 rows,
             })
         })
         .collect()
 }
 
-fn container(row: &Row) -> Option<&str> {
-    row.evidence.process.as_ref()?.container.as_deref()
+/// Which container has which key since when, and what its source has.
+fn story(scene: &Scene<'_>, row: &Row, containers: usize) -> String {
+    let facts = scene.container_of(row);
+    let (who, verb) = match (row.own_container(), facts) {
+        (Some(_), _) if containers > 1 => {
+            (format!("{containers} containers of `{}`", row.identity.layer), "were")
+        }
+        (Some(_), _) => (name(row), "was"),
+        (None, Some(facts)) => {
+            (format!("{} runs in container `{}`, which", name(row), facts.name), "was")
+        }
+        (None, None) => return process_alone(scene, row),
+    };
+    let created_at = facts.and_then(|facts| facts.created_at);
+    let created = match created_at {
+        Some(created) => format!("{verb} created {}", ago(scene.now, created)),
+        None => format!("{verb} created earlier"),
+    };
+    let with = match row.key() {
+        Some(key) => format!("with the key {}", key.told()),
+        None => "without the variable".to_owned(),
+    };
+    let source = scene.configuration_of(row);
+    let changed = source.and_then(|source| source.evidence.changed());
+    match (source, changed.zip(created_at)) {
+        (Some(source), Some((changed, since))) if changed > since => format!(
+            "{who} {created} {with}; {} changed {} later",
+            name(source),
+            span(changed.as_second() - since.as_second())
+        ),
+        (Some(source), _) if source.key().is_some() => {
+            format!("{who} {created} {with}; {} has another one", name(source))
+        }
+        _ => format!("{who} {created} {with}"),
+    }
 }
 
-fn fix(scene: &Scene<'_>, row: &Row) -> Fix {
+/// Of a container no layer tells more than its id.
+fn process_alone(scene: &Scene<'_>, row: &Row) -> String {
+    let process = row.evidence.process.as_ref();
+    let id = process.and_then(|process| process.container.as_deref()).unwrap_or_default();
+    let short: String = id.chars().take(12).collect();
+    let started = match row.evidence.started_at {
+        Some(started) => format!(", running since {},", ago(scene.now, started)),
+        None => String::new(),
+    };
+    format!("{} runs in container {short}{started} with an old key", name(row))
+}
+
+fn fixes(scene: &Scene<'_>, row: &Row) -> Vec<Fix> {
     if scene.restart_helps(row) == Some(false) {
         let source = scene.configuration_of(row).map_or_else(|| "its source".to_owned(), name);
-        return Fix::text(format!("update {source} first, then recreate the container"));
+        return vec![Fix::text(format!("update {source} first, then recreate the container"))];
     }
-    if let Some(command) = &row.restart {
+    let facts = scene.container_of(row);
+    let keeps = |command: &&String| ContainerFacts::keeps_environment(command);
+    if let Some(command) = row.restart.as_ref().filter(|command| !keeps(command)) {
+        return vec![Fix::command("recreate it", command)];
+    }
+    let mut fixes = vec![recreate(scene, row, facts)];
+    if row.restart.is_some() {
+        let text = "the inventory's `restart` of this layer starts the container again as it is, \
+                    with the old key; correct it";
+        fixes.push(Fix::text(text));
+    }
+    fixes
+}
+
+fn recreate(scene: &Scene<'_>, row: &Row, facts: Option<&ContainerFacts>) -> Fix {
+    if let Some(command) = facts.and_then(ContainerFacts::recreate) {
         return Fix::command("recreate it", command);
     }
     let service = scene
         .configuration_of(row)
-        .filter(|source| source.kind == LayerKind::Compose)
+        .filter(|source| source.kind == LayerKind::Compose && facts.is_none())
         .and_then(|source| match &source.identity.instance {
             Some(Instance::Service(service)) => Some(quoted(service)),
             _ => None,
         });
-    match service {
-        Some(service) => Fix::command(
+    match (service, facts) {
+        (Some(service), _) => Fix::command(
             "recreate it",
             format!("docker compose up -d --no-deps --force-recreate {service}"),
         ),
-        None => Fix::text("remove the container and create it again"),
+        (None, Some(facts)) => Fix::text(facts.recreate_by_hand()),
+        (None, None) => Fix::text("remove the container and create it again"),
     }
 }

@@ -29,9 +29,10 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// What would tell more of a process.
+/// What would tell more of a process or a container.
 fn remedy(row: &Row) -> Option<&str> {
-    row.evidence.process.as_ref()?.remedy.as_deref()
+    let process = row.evidence.process.as_ref().and_then(|process| process.remedy.as_deref());
+    process.or_else(|| row.own_container()?.remedy.as_deref())
 }
 
 const fn next_step(reason: OpaqueReason) -> &'static str {
@@ -46,6 +47,7 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         OpaqueReason::Untrusted => "trust the inventory",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
+        | OpaqueReason::NotInContainerEnvironment
         | OpaqueReason::GivenLater
         | OpaqueReason::Erased => {
             "name the file it loads as its `source`, so that times can be compared"

@@ -11,6 +11,7 @@ use ratatui::{
 
 use crate::{
     domain::{
+        container::ContainerFacts,
         key::Key,
         layer::LayerKind,
         outcome::Received,
@@ -339,11 +340,32 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::CiReference(name) => Some(format!("takes {name}")),
         Origin::LaunchEnvironment => Some("launched with".to_owned()),
         Origin::LiveEnvironment => Some("holds now".to_owned()),
+        Origin::ContainerEnvironment => Some("created with".to_owned()),
         Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
         Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
     };
     let origin = origin.map(|origin| format!("  ({origin})")).unwrap_or_default();
     format!("{value}  {}  {}{origin}", occurrence.variable, occurrence.place)
+}
+
+fn container_facts(page: &mut Page<'_>, container: &ContainerFacts) {
+    let short: String = container.id.chars().take(12).collect();
+    let text = format!("{}, {} ({short})", container.who(), container.state);
+    page.fact("container", &text);
+    if let Some(labels) = &container.compose {
+        let number = labels.number.map(|number| format!(", number {number}")).unwrap_or_default();
+        let text = format!("project {}, service {}{number}", labels.project, labels.service);
+        page.fact("compose", &text);
+        for file in &labels.files {
+            page.fact("created by", file);
+        }
+    }
+    for pinned in &container.pinned {
+        page.fact("pinned", &format!("{} from {}", pinned.target, pinned.source));
+    }
+    if let Some(remedy) = &container.remedy {
+        page.fact("to be sure", remedy);
+    }
 }
 
 fn evidence_section(page: &mut Page<'_>, row: &Row) {
@@ -355,12 +377,17 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         let because = because.map(|because| format!(" (inferred: {because})")).unwrap_or_default();
         page.fact("read as", &format!("{reader}{because}"));
     }
+    let own = row.own_container();
+    page.time("created", own.and_then(|container| container.created_at));
     page.time("started", evidence.started_at);
     page.time("written", evidence.modified_at);
     if evidence.changed_at != evidence.modified_at {
         page.time("replaced", evidence.changed_at);
     }
     page.time("updated", evidence.updated_at);
+    if let Some(container) = own {
+        container_facts(page, container);
+    }
     if let Some(process) = &evidence.process {
         let container =
             process.container.as_ref().map(|id| format!(", in container {id}")).unwrap_or_default();
@@ -392,7 +419,9 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         page.fact("file", file);
     }
     if let Some(source) = &row.source {
-        page.fact("source", source);
+        let linked = evidence.container.as_ref().and_then(|container| container.linked.as_ref());
+        let because = linked.map(|linked| format!(" ({})", linked.because)).unwrap_or_default();
+        page.fact("source", &format!("{source}{because}"));
     }
     if let Some(restart) = &row.restart {
         page.fact("restart with", restart);
