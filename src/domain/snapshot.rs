@@ -149,11 +149,24 @@ impl Row {
         row_label(layer, instance.as_ref(), host.as_deref())
     }
 
+    /// How it is named in a chain, where rows of one layer may stand one after the other: a container
+    /// by its own name, a process in one by that of its program.
+    pub fn link_name(&self) -> &str {
+        let inside = self.evidence.process.as_ref().filter(|_| self.evidence.container.is_some());
+        let own = self.own_container().map(|container| &container.name);
+        own.or_else(|| inside.map(|process| &process.program)).unwrap_or(&self.identity.layer)
+    }
+
     /// Since when it holds what it holds: the creation of a container, the start of a process, the
     /// change of a file.
     pub fn since(&self) -> Option<Timestamp> {
         let created = self.own_container().and_then(|container| container.created_at);
         created.or(self.evidence.started_at).or_else(|| self.evidence.changed())
+    }
+
+    /// How a sentence about it begins: "created with the old key".
+    pub fn wording(&self) -> &'static str {
+        if self.own_container().is_some() { "created with" } else { self.rank.wording() }
     }
 
     /// The container that this row is of, where it is not of a process in one.

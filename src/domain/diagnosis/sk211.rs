@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{Finding, Fix, Scene, Severity, scene::name};
+use super::{
+    Finding, Fix, Scene, Severity,
+    scene::{in_a_container, is_old_process, name},
+};
 use crate::domain::{reading::State, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
@@ -33,6 +36,15 @@ fn finding(scene: &Scene<'_>, rows: Vec<usize>) -> Option<Finding> {
     } else {
         Severity::Warning
     };
+    let recreated = rows.iter().any(|index| {
+        let row = &scene.rows[*index];
+        is_old_process(row) && in_a_container(scene, row)
+    });
+    let mount = if recreated {
+        Fix::text("recreate it, as SK206 says: the file is mounted again then, too")
+    } else {
+        Fix::command("restart it, so that the file is mounted again", container.restart())
+    };
     Some(Finding {
         code: "SK211",
         severity,
@@ -42,9 +54,10 @@ fn finding(scene: &Scene<'_>, rows: Vec<usize>) -> Option<Finding> {
             name(row),
             files.join(" and ")
         ),
-        restart_helps: Some(true),
+        // Of one that has to be created again, two answers to this would only confuse.
+        restart_helps: (!recreated).then_some(true),
         fixes: vec![
-            Fix::command("restart it, so that the file is mounted again", container.restart()),
+            mount,
             Fix::text("mount the folder in place of the file: such a mount follows"),
         ],
         rows,

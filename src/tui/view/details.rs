@@ -117,7 +117,7 @@ fn verdict_section(page: &mut Page<'_>, row: &Row) {
         Some(expected) => page.spans("should hold", expected),
         None => page.fact("should hold", "undecided: mark the row with the right key with ="),
     }
-    page.fact("evidence", &format!("{} ({})", row.rank.name(), row.rank.wording()));
+    page.fact("evidence", &format!("{} ({})", row.rank.name(), row.wording()));
 }
 
 fn findings_section(page: &mut Page<'_>, row: &Row) {

@@ -312,3 +312,17 @@ fn a_pinned_file_is_told_once_a_container(#[case] state: State<Key>, #[case] sev
         finding.message
     );
 }
+
+/// What is created again has its file mounted again; to say that a restart helps would confuse.
+#[test]
+fn of_a_pinned_file_in_an_old_container_one_thing_is_to_be_done() {
+    let judgement = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .container("box", "api-1", Some(".env"), State::Found(key("old")))
+        .with(|facts| facts.pinned = vec![Pinned::default()])
+        .judge();
+    assert_eq!(codes(&judgement), ["SK206", "SK211"]);
+    let finding = &judgement.findings[1];
+    assert_eq!((finding.restart_helps, finding.fixes[0].command.as_ref()), (None, None));
+    assert!(finding.fixes[0].text.starts_with("recreate it, as SK206 says"), "{finding:?}");
+}
