@@ -1,5 +1,7 @@
 //! A container's environment is fixed when it is created; restarting it changes nothing.
 
+use std::collections::BTreeMap;
+
 use super::{
     Finding, Fix, Scene, Severity,
     scene::{in_a_container, is_old_process, name, quoted},
@@ -16,16 +18,16 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .by_layer_and_key(|row| is_old_process(row) && in_a_container(scene, row))
         .into_iter()
+        .flat_map(|rows| by_creation(scene, rows))
         .filter_map(|rows| {
             let row = &scene.rows[*rows.first()?];
-            let containers = rows.iter().filter(|row| scene.rows[**row].own_container().is_some());
             Some(Finding {
                 code: "SK206",
                 severity: Severity::Error,
                 message: format!(
                     "{}; a container's environment is fixed when it is created, so a restart keeps \
                      it.",
-                    story(scene, row, containers.count())
+                    story(scene, row, &rows)
                 ),
                 restart_helps: Some(false),
                 fixes: fixes(scene, row),
@@ -35,16 +37,42 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         .collect()
 }
 
+/// What one command creates again: the containers of a compose service, or a single one.
+fn by_creation(scene: &Scene<'_>, rows: Vec<usize>) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for index in rows {
+        let row = &scene.rows[index];
+        let facts = scene.container_of(row);
+        let id = match facts.and_then(|facts| facts.compose.as_ref()) {
+            Some(labels) => (labels.project.as_str(), labels.service.as_str()),
+            None => ("", facts.map_or("", |facts| facts.id.as_str())),
+        };
+        groups.entry(id).or_default().push(index);
+    }
+    groups.into_values().collect()
+}
+
 /// Which container has which key since when, and what its source has.
-fn story(scene: &Scene<'_>, row: &Row, containers: usize) -> String {
+fn story(scene: &Scene<'_>, row: &Row, rows: &[usize]) -> String {
+    let layer = &row.identity.layer;
     let facts = scene.container_of(row);
+    let all = || rows.iter().map(|row| &scene.rows[*row]);
+    let containers = all().filter(|row| row.own_container().is_some()).count();
     let (who, verb) = match (row.own_container(), facts) {
-        (Some(_), _) if containers > 1 => {
-            (format!("{containers} containers of `{}`", row.identity.layer), "were")
-        }
+        (Some(_), _) if containers > 1 => (format!("{containers} containers of `{layer}`"), "were"),
         (Some(_), _) => (name(row), "was"),
         (None, Some(facts)) => {
-            (format!("{} runs in container `{}`, which", name(row), facts.name), "was")
+            let who = match rows.len() {
+                1 => format!("{} runs", name(row)),
+                count => format!("{count} processes of `{layer}` run"),
+            };
+            let is_same = |row: &Row| scene.container_of(row).is_some_and(|it| it.id == facts.id);
+            match &facts.compose {
+                Some(labels) if !all().all(is_same) => {
+                    (format!("{who} in containers of service `{}`, which", labels.service), "were")
+                }
+                _ => (format!("{who} in container `{}`, which", facts.name), "was"),
+            }
         }
         (None, None) => return process_alone(scene, row),
     };

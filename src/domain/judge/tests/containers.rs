@@ -326,3 +326,41 @@ fn of_a_pinned_file_in_an_old_container_one_thing_is_to_be_done() {
     assert_eq!((finding.restart_helps, finding.fixes[0].command.as_ref()), (None, None));
     assert!(finding.fixes[0].text.starts_with("recreate it, as SK206 says"), "{finding:?}");
 }
+
+/// One layer may select containers, or processes in containers, of several services.
+#[test]
+fn each_service_has_the_command_that_recreates_it() {
+    let old = || State::Found(key("old"));
+    let other = |facts: &mut ContainerFacts| facts.compose.as_mut().unwrap().service = "b".into();
+    let mut world = World::new()
+        .file(".env", "new", Outcome::Alive)
+        .container("box", "a-1", Some(".env"), old())
+        .container("box", "a-2", Some(".env"), old())
+        .container("box", "b-1", Some(".env"), old())
+        .with(other);
+    for (pid, container) in [(1, "a-1"), (2, "a-2"), (3, "b-1"), (4, "b-1")] {
+        world =
+            world.row("workers", LayerKind::Process, Some("box"), old(), Outcome::Dead).started(10);
+        let reading = world.readings.last_mut().unwrap();
+        reading.instance = Some(Instance::Pid(pid));
+        let process = reading.evidence.process.as_mut().unwrap();
+        process.container = Some(container.repeat(8));
+    }
+    let judgement = world.judge();
+    let told: Vec<(String, String)> = judgement
+        .findings
+        .iter()
+        .map(|finding| {
+            let command = finding.fixes[0].command.clone().unwrap();
+            let who = finding.message.split(" created").next().unwrap();
+            (who.to_owned(), command.rsplit(' ').next().unwrap().to_owned())
+        })
+        .collect();
+    let expected = [
+        ("2 containers of `box` were", "api"),
+        ("`box (b-1)` was", "b"),
+        ("2 processes of `workers` run in containers of service `api`, which were", "api"),
+        ("2 processes of `workers` run in container `b-1`, which was", "b"),
+    ];
+    assert_eq!(told, expected.map(|(who, service)| (who.to_owned(), service.to_owned())));
+}
