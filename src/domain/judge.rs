@@ -154,13 +154,13 @@ fn row(
     layer: Option<&LayerFacts>,
 ) -> Row {
     let (verdict, certainty, rank, mut reason) = decision;
-    let remedy = match &reading.state {
-        State::Unreadable(Unreadable { remedy: Some(remedy), .. }) => Some(remedy),
-        _ => {
-            let of_process = reading.evidence.process.as_ref().map(|process| &process.remedy);
-            let of_container = reading.own_container().map(|container| &container.remedy);
-            of_process.or(of_container).and_then(Option::as_ref)
-        }
+    let remedy = if let State::Unreadable(Unreadable { remedy: Some(remedy), .. }) = &reading.state
+    {
+        Some(remedy)
+    } else {
+        let of_process = reading.evidence.process.as_ref().map(|process| &process.remedy);
+        let of_container = reading.own_container().map(|container| &container.remedy);
+        of_process.or(of_container).and_then(Option::as_ref)
     };
     if let Some(remedy) = remedy {
         reason.push_str(&format!("; {remedy}"));

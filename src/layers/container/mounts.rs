@@ -21,7 +21,6 @@ pub(super) fn pinned(
     for (source, target) in candidates {
         match linux::is_pinned(pid, source, target, may_read(source)) {
             Ok(true) => pinned.push(Pinned { source: inert(source), target: inert(target) }),
-            Ok(false) => {}
             Err(error) if error.kind() == ErrorKind::PermissionDenied => {
                 return Err(
                     "run stalekey as root to see whether its mounted files are still those \
@@ -29,8 +28,8 @@ pub(super) fn pinned(
                         .to_owned(),
                 );
             }
-            // It ended, or has no such file any more: nothing is known to be wrong.
-            Err(_) => {}
+            // It is the same one; or the container ended, or has no such file any more.
+            Ok(false) | Err(_) => {}
         }
     }
     Ok(pinned)
@@ -48,11 +47,9 @@ pub(super) fn pinned(
 
 /// `.env`, `prod.env`, and what Compose mounts as a secret.
 fn may_hold_keys(source: &str, target: &str) -> bool {
-    let name = |path: &str| path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
-    let is_env = |name: String| {
-        name == ".env" || name.starts_with(".env.") || name.ends_with(".env") || name == "env"
-    };
-    is_env(name(source)) || is_env(name(target)) || target.starts_with("/run/secrets/")
+    let is_env =
+        |path: &str| path.rsplit('/').next().unwrap_or(path).split('.').any(|part| part == "env");
+    is_env(source) || is_env(target) || target.starts_with("/run/secrets/")
 }
 
 #[cfg(target_os = "linux")]
@@ -131,6 +128,7 @@ mod tests {
     #[case("/srv/prod.env", "/x", true)]
     #[case("/srv/openai_key", "/run/secrets/openai_key", true)]
     #[case("/srv/nginx.conf", "/etc/nginx/nginx.conf", false)]
+    #[case("/srv/app/env", "/x", true)]
     #[case("/srv/environment", "/environment", false)]
     fn mounts_that_may_hold_keys(
         #[case] source: &str,
