@@ -290,6 +290,22 @@ fn a_variable_that_leads_astray_is_named() {
     assert!(reason.contains("cannot be reached; check DOCKER_HOST"), "{reason}");
 }
 
+/// Where both are installed, Docker is taken, and whoever runs Podman has to say so.
+#[test]
+fn the_other_engine_is_named_when_the_first_does_not_run() {
+    let context = world();
+    program(&context, "docker", "echo 'Cannot connect to the Docker daemon' >&2; exit 1");
+    program(&context, "podman", "exit 0");
+    for (rest, ends) in
+        [("", "; or name `engine = \"podman\"`"), ("\nengine = \"docker\"", "docker")]
+    {
+        context.inventory(&container(&format!("{BY_NAME}{rest}")));
+        let report = check(&context);
+        let reason = text(&report.row("containers")["reason"]);
+        assert!(reason.ends_with(ends), "{reason}");
+    }
+}
+
 #[test]
 fn without_an_engine_there_is_a_word_about_it() {
     let context = world();

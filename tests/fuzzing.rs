@@ -130,6 +130,7 @@ fn nothing_breaks(
         "ci",
         "classify",
         "compose",
+        "container",
         "dotenv",
         "export",
         "inference",

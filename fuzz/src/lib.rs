@@ -7,6 +7,7 @@
 mod ci;
 mod classify;
 mod compose;
+mod container;
 mod dotenv;
 mod export;
 mod holds;
@@ -46,7 +47,7 @@ macro_rules! targets {
     };
 }
 
-targets! { ci classify compose dotenv export inference kubernetes pointer recognise shell strict_toml systemd template text yaml }
+targets! { ci classify compose container dotenv export inference kubernetes pointer recognise shell strict_toml systemd template text yaml }
 
 /// The target whose inputs are inputs of all others, made long.
 pub const LONG: Target = Target { name: "long", run: long::run, seeds: long::seeds };

@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     ffi::{OsStr, OsString},
     os::unix::ffi::OsStringExt as _,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 pub(super) use link::Neighbours;
@@ -35,6 +35,9 @@ use crate::{
 
 /// Of more containers than this, nobody reads a table; and a command line has an end.
 const MOST_CONTAINERS: usize = 500;
+
+/// An engine is given up on this long before its layer is, so that the row says why.
+const BEFORE_ITS_ROW: Duration = Duration::from_secs(1);
 
 const NOWHERE: Place = Place { path: None, position: None };
 
@@ -143,6 +146,8 @@ fn count_replicas(containers: &mut [Container]) {
 /// An engine that is asked.
 struct Asked<'a> {
     engine: Engine,
+    /// Podman is here as well, and nobody said which is meant.
+    other_is_here: bool,
     surroundings: &'a Surroundings,
     end: Instant,
 }
@@ -153,7 +158,8 @@ impl<'a> Asked<'a> {
         let path = surroundings.shell.get("PATH").map(SecretValue::expose);
         let path = path.map(|path| OsString::from_vec(path.to_vec()));
         let is_here = |engine: &Engine| find(OsStr::new(engine.name()), path.as_deref()).is_some();
-        let engine = engine.or_else(|| [Engine::Docker, Engine::Podman].into_iter().find(is_here));
+        let named = engine;
+        let engine = named.or_else(|| [Engine::Docker, Engine::Podman].into_iter().find(is_here));
         let engine = engine.ok_or_else(|| {
             let why = Unreadable::new(
                 UnreadableKind::Unsupported,
@@ -161,7 +167,12 @@ impl<'a> Asked<'a> {
             );
             Absence::Unreadable(why.with_remedy("install one of them, or put its folder into PATH"))
         })?;
-        Ok(Self { engine, surroundings, end: Instant::now() + DEADLINE })
+        Ok(Self {
+            engine,
+            other_is_here: named.is_none() && engine == Engine::Docker && is_here(&Engine::Podman),
+            surroundings,
+            end: Instant::now() + DEADLINE.saturating_sub(BEFORE_ITS_ROW),
+        })
     }
 
     fn containers(
@@ -269,7 +280,8 @@ impl<'a> Asked<'a> {
                     (false, None) => "start it: systemctl --user start podman.socket".to_owned(),
                 };
                 let detail = format!("the engine of `{name}` does not run");
-                unreadable(UnreadableKind::System, &detail, start)
+                let or = if self.other_is_here { "; or name `engine = \"podman\"`" } else { "" };
+                unreadable(UnreadableKind::System, &detail, format!("{start}{or}"))
             }
             Refusal::NoPermission => {
                 let remedy = if is_docker {
