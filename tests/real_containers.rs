@@ -21,23 +21,19 @@ use docker::{Docker, IMAGE};
 use inventory::{dotenv, layer};
 use wait::until;
 
-/// A project whose `.env` is given to its container and is mounted into it, and its inventory.
-fn project(docker: &Docker) -> TestContext {
+/// A project whose `.env` is mounted into its container, and its inventory.
+fn project(docker: &Docker, layers: &str) -> TestContext {
     let path = std::env::var_os("PATH").expect("a path");
     let context = TestContext::new().with("PATH", path).with("DOCKER_HOST", docker.host());
-    context.write("compose.yaml", "services:\n  api:\n    image: x\n    env_file: .env\n");
-    let matching = "match = { project = \"shop\", service = \"api\" }";
-    context.inventory(
-        &("expect.openai = { reference = \".env\" }\n".to_owned()
-            + &format!("[fingerprint]\nsalt = \"{}\"\n", "0f".repeat(32))
-            + &dotenv(".env")
-            + &layer(
-                "compose",
-                "kind = \"compose\"\nfiles = [\"compose.yaml\"]\nsource = \".env\"\n",
-            )
-            + &layer("containers", &format!("kind = \"container\"\n{matching}\n"))),
-    );
+    let salt = format!("[fingerprint]\nsalt = \"{}\"\n", "0f".repeat(32));
+    let expect = "expect.openai = { reference = \".env\" }\n";
+    context.inventory(&format!("{expect}{salt}{}{layers}", dotenv(".env")));
     context
+}
+
+fn containers(source: &str) -> String {
+    let matching = "match = { project = \"shop\", service = \"api\" }";
+    layer("containers", &format!("kind = \"container\"\n{matching}\n{source}\n"))
 }
 
 /// As Compose would create it.
@@ -89,7 +85,9 @@ fn rows(report: &Report) -> (&Value, Vec<&Value>) {
 #[test]
 fn a_restart_keeps_the_environment_and_a_new_container_has_the_new_one() {
     let Some(docker) = Docker::start() else { return };
-    let context = project(&docker);
+    let compose = "kind = \"compose\"\nfiles = [\"compose.yaml\"]\nsource = \".env\"\n";
+    let context = project(&docker, &(layer("compose", compose) + &containers("")));
+    context.write("compose.yaml", "services:\n  api:\n    image: x\n    env_file: .env\n");
     let (old, new) = (context.key("old"), context.key("new"));
     context.write(".env", format!("OPENAI_API_KEY={old}\n"));
     create(&docker, &context);
@@ -159,7 +157,7 @@ fn a_restart_keeps_the_environment_and_a_new_container_has_the_new_one() {
 #[test]
 fn a_pinned_file_is_an_error_where_nothing_else_gives_the_key() {
     let Some(docker) = Docker::start() else { return };
-    let context = project(&docker);
+    let context = project(&docker, &containers("source = \".env\""));
     let (old, new) = (context.key("old"), context.key("new"));
     context.write(".env", "OTHER=1\n");
     create(&docker, &context);
