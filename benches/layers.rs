@@ -67,6 +67,7 @@ fn check(inventory: &Inventory, catalogue: &Arc<Catalogue>) -> Arc<Snapshot> {
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: None,
         tour: None,
     };
     engine::check(setup, |_| {}).expect("a runtime")

@@ -91,9 +91,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
-        None if io::stdout().is_terminal() => dashboard::run(&arguments.run),
-        None => check::run(&arguments.run, check::Options::default()),
-        Some(Command::Check { run, options }) => check::run(&run, options),
+        None if io::stdout().is_terminal() => dashboard::run(&arguments.run, arguments.deep),
+        None => check::run(&arguments.run, arguments.deep, check::Options::default()),
+        Some(Command::Check { run, deep, options }) => check::run(&run, deep, options),
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Providers { options, run }) => providers::run(&options, &run),

@@ -14,6 +14,7 @@ pub mod judge;
 pub mod key;
 pub mod layer;
 pub mod mask;
+pub mod memory;
 pub mod outcome;
 pub mod place;
 pub mod query;

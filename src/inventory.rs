@@ -272,6 +272,8 @@ pub enum LayerSpec {
         matching: ProcessMatch,
         /// How many there should be at least.
         min: Option<usize>,
+        /// Their memory may be searched, when a person asks for that.
+        memory: bool,
     },
 }
 

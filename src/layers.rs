@@ -31,7 +31,7 @@ use std::{
 };
 
 pub use home::absolute;
-pub use process::ProcessTable;
+pub use process::{ProcessTable, memory};
 pub use read_files::ReadFiles;
 
 use resolve::{Absence, Found};
@@ -146,8 +146,8 @@ pub fn read(
             };
             systemd::read(&request, credentials, surroundings)
         }
-        LayerSpec::Process { matching, min } => {
-            process::read(matching, *min, credentials, surroundings)
+        LayerSpec::Process { matching, min, memory } => {
+            process::read(matching, *min, *memory, credentials, surroundings)
         }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.

@@ -69,6 +69,7 @@ fn the_example_loads_and_shows_everything() {
                 ..ProcessMatch::default()
             },
             min: Some(2),
+            memory: true,
         }
     );
     let kinds: std::collections::BTreeSet<_> =

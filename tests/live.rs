@@ -87,6 +87,7 @@ fn setup(folder: &Path) -> Setup {
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: None,
         tour: None,
     }
 }

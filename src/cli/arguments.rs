@@ -10,7 +10,10 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments};
+use super::{
+    Exit, check, demo, fingerprint, providers,
+    setting::{DeepArguments, RunArguments},
+};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -20,6 +23,8 @@ use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments};
 pub(super) struct Arguments {
     #[command(flatten)]
     pub run: RunArguments,
+    #[command(flatten)]
+    pub deep: DeepArguments,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -30,6 +35,8 @@ pub(super) enum Command {
     Check {
         #[command(flatten)]
         run: RunArguments,
+        #[command(flatten)]
+        deep: DeepArguments,
         #[command(flatten)]
         options: check::Options,
     },

@@ -12,7 +12,7 @@ use clap::Args;
 
 use super::{Failure, user_salt};
 use crate::{
-    domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
+    domain::{fingerprint::FingerprintKey, inert::inert, memory::Deep, secret::SecretValue},
     engine::Setup,
     formats::Environment,
     inventory::{
@@ -48,6 +48,20 @@ pub(super) struct RunArguments {
     /// Probes in any second to one host, for this run; for a gateway of your own
     #[arg(long, value_name = "COUNT")]
     pub requests_per_second: Option<NonZeroU32>,
+}
+
+/// How deep to look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub(super) struct DeepArguments {
+    /// Search the memory of the processes whose layers say `memory = "allow"`
+    #[arg(long)]
+    deep: bool,
+}
+
+impl DeepArguments {
+    pub(super) fn deep(self) -> Option<Deep> {
+        self.deep.then_some(Deep { watch: None })
+    }
 }
 
 impl RunArguments {
@@ -110,6 +124,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
         trust: Arc::new(Trust::All),
+        deep: None,
         tour: None,
         inventory,
     })

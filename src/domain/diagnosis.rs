@@ -19,6 +19,7 @@ mod sk203;
 mod sk206;
 mod sk213;
 mod sk216;
+mod sk218;
 mod sk301;
 mod sk302;
 mod sk303;
@@ -150,6 +151,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk206 "SK206" "the container must be recreated";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
+    sk218 "SK218" "another key is in memory beside the expected one";
     sk301 "SK301" "literal quotes in the value";
     sk302 "SK302" "a carriage return in the value";
     sk303 "SK303" "a newline in the value";

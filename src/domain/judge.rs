@@ -1,5 +1,7 @@
 //! The judgement: readings and outcomes in, rows, findings and chains out. Pure.
 
+mod memory;
+
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
@@ -99,6 +101,7 @@ struct Group {
     expected_accepted: bool,
     pending: bool,
     keys_differ: bool,
+    searched: memory::Searched,
 }
 
 impl Groups {
@@ -125,6 +128,7 @@ impl Groups {
                 keys.sort_unstable();
                 keys.dedup();
                 let group = Group {
+                    searched: memory::Searched::of(answered, environment, expected.as_ref()),
                     expected_accepted: expected
                         .as_ref()
                         .and_then(|expected| expected.fingerprint)
@@ -205,7 +209,7 @@ fn decide(
 ) -> Decision {
     let certain = |verdict, reason: String| (verdict, Certainty::Certain, reading.rank, reason);
     let optional = layer.is_some_and(|layer| layer.optional);
-    match &reading.state {
+    let base = match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
         State::Unreadable(why) if reading.is_running() => {
             certain(Verdict::Unproven, why.detail.clone())
@@ -223,7 +227,8 @@ fn decide(
         }
         State::Opaque(reason) => opaque(question, reading, layer, *reason),
         State::Found(key) => found(group, reading, probe, key),
-    }
+    };
+    memory::weigh(group, reading, base)
 }
 
 /// A value that cannot be known: stale when it runs since before its source changed, else unproven.
@@ -345,14 +350,18 @@ fn found(group: &Group, reading: &Reading<Key>, probe: &ProbeResult, key: &Key) 
             other => other,
         };
     }
-    let gone = matches!(probe.outcome, Outcome::Dead | Outcome::AccountDisabled);
-    if gone && group.expected_accepted {
+    if is_gone(probe.outcome) && group.expected_accepted {
         let reason =
             format!("{wording} a key the provider refuses; {} is accepted", expected.label);
         return decision(Verdict::Stale, certainty, reason);
     }
     let reason = format!("{wording} another key than {} ({by})", expected.label);
     decision(Verdict::Mismatch, certainty, reason)
+}
+
+/// The provider knows the key no more.
+const fn is_gone(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Dead | Outcome::AccountDisabled)
 }
 
 /// What the provider's answer makes of a row that holds the expected key.

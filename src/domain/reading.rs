@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     layer::{Instance, LayerKind},
+    memory::Memory,
     place::{Place, Position},
     running::ProcessFacts,
     trap::Trapped,
@@ -368,6 +369,9 @@ pub struct Evidence {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
+    /// What a search of its memory found, where a person asked for one.
+    #[serde(skip)]
+    pub memory: Option<Memory>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

@@ -4,6 +4,7 @@
 mod clock;
 mod elf;
 mod live;
+pub mod memory;
 mod permission;
 mod selector;
 mod service;
@@ -28,6 +29,7 @@ use crate::{
     domain::{
         credential::CredentialFacts,
         layer::Instance,
+        memory::Permit,
         place::Place,
         reading::{
             Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank, Unreadable,
@@ -37,7 +39,7 @@ use crate::{
         secret::SecretValue,
     },
     formats::Contents,
-    inventory::ProcessMatch,
+    inventory::{ProcessMatch, trust::memory_of},
 };
 
 /// What Node's cluster gives each of its workers, and PM2's daemon with it.
@@ -46,6 +48,7 @@ const NODE_CLUSTER: &str = "NODE_UNIQUE_ID";
 pub(super) fn read(
     matching: &ProcessMatch,
     min: Option<usize>,
+    memory: bool,
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
@@ -68,6 +71,10 @@ pub(super) fn read(
         wanted,
         symbols: &surroundings.files.symbols,
         rights,
+        search: Search {
+            allowed: memory && surroundings.trust.grants(&memory_of(matching)),
+            of_others: matching.user.is_some() || matching.pid.is_some(),
+        },
         held: BTreeMap::new(),
     };
     let mut found: Vec<Found> = chosen
@@ -108,11 +115,21 @@ struct Look {
     remedy: Option<String>,
 }
 
+/// What the layer says of searching memory.
+#[derive(Clone, Copy)]
+struct Search {
+    /// It allows it.
+    allowed: bool,
+    /// It names the user or the number, so that root may search what is not root's.
+    of_others: bool,
+}
+
 struct Reader<'a> {
     table: &'a ProcessTable,
     wanted: BTreeSet<&'a str>,
     symbols: &'a Symbols,
     rights: Rights,
+    search: Search,
     /// Which of the wanted variables a supervisor's own environment has, by its pid.
     held: BTreeMap<u32, Option<BTreeSet<String>>>,
 }
@@ -157,12 +174,35 @@ impl Reader<'_> {
                         holds: None,
                     }),
                     remedy: look.remedy,
+                    start_ticks: process.start_ticks,
+                    memory: self.permit(process),
                 }),
                 ..Evidence::default()
             },
             held_by_supervisor: held,
             ..Found::configured(look.contents)
         })
+    }
+
+    /// Whether its memory may be searched: no supervisor's, which holds what it gives to others, and
+    /// by root nobody else's unless the layer says whose.
+    fn permit(&self, process: &Process) -> Permit {
+        let Search { allowed, of_others } = self.search;
+        if !allowed {
+            return Permit::No;
+        }
+        if process.is_pm2_daemon() || selector::is_daemon(process) {
+            let why = "it holds the keys of what it runs, so what it holds tells nothing";
+            return Permit::Refused(why.to_owned());
+        }
+        if self.rights.is_root() && process.user_id != 0 && !of_others {
+            let user = self.table.user(process.user_id);
+            return Permit::Refused(format!(
+                "it belongs to user `{user}`: root searches it when `match` says \
+                 `user = \"{user}\"`"
+            ));
+        }
+        Permit::Yes
     }
 
     fn launch(&self, pid: u32) -> Option<Launch> {

@@ -3,6 +3,8 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod memory;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
@@ -12,6 +14,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use self::memory::MemoryReport;
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -261,6 +264,9 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// What a search of its memory found, where a person asked for one (`--deep`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -615,6 +621,7 @@ impl<'a> EvidenceReport<'a> {
                 }),
                 remedy: process.remedy.as_deref(),
             }),
+            memory: evidence.memory.as_ref().map(MemoryReport::of),
         }
     }
 }

@@ -374,6 +374,7 @@ impl Scene {
             environments: BTreeSet::new(),
             credentials: BTreeSet::new(),
             trust: Arc::new(stalekey::inventory::trust::Trust::All),
+            deep: None,
             tour: None,
         }
     }

@@ -100,6 +100,7 @@ fn what_a_hostile_provider_answers_stays_there() {
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: None,
         tour: None,
     };
     let snapshot = engine::check(setup, |_| {}).expect("a pass");

@@ -89,9 +89,7 @@ fn without_supervisors(
         table.get(*pid).is_some_and(|process| {
             let waits = process.is_shell_for_another()
                 && table.children(*pid).any(|child| rows.contains(&child.pid));
-            waits
-                || process.is_pm2_daemon()
-                || DAEMONS.iter().any(|daemon| process.program == *daemon)
+            waits || process.is_pm2_daemon() || is_daemon(process)
         })
     };
     let applications: BTreeSet<u32> =
@@ -108,6 +106,11 @@ fn without_supervisors(
         }
         None => Ok(applications),
     }
+}
+
+/// It holds others without being an application of its own.
+pub(super) fn is_daemon(process: &Process) -> bool {
+    DAEMONS.iter().any(|daemon| process.program == *daemon)
 }
 
 /// The inventory's `match`, ready to be asked of every process.

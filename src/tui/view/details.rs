@@ -13,6 +13,7 @@ use crate::{
     domain::{
         key::Key,
         layer::LayerKind,
+        memory::Memory,
         outcome::Received,
         reading::{Occurrence, Origin, Rank, State, Yield},
         snapshot::Row,
@@ -384,9 +385,12 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         if let Some(remedy) = &process.remedy {
             page.fact("to be sure", remedy);
         }
-        if row.rank == Rank::Live && row.key().is_some() {
+        if row.rank == Rank::Live && row.key().is_some() && evidence.memory.is_none() {
             page.fact("mind", "a client object built earlier may still hold the old key");
         }
+    }
+    if let Some(memory) = &evidence.memory {
+        memory_facts(page, memory);
     }
     for file in &evidence.files {
         page.fact("file", file);
@@ -399,6 +403,39 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
     }
     if let Some(owner) = &row.owner {
         page.fact("owner", owner);
+    }
+}
+
+/// What was searched, at what cost, and how often each key stands there.
+fn memory_facts(page: &mut Page<'_>, memory: &Memory) {
+    let search = match memory {
+        Memory::Refused(why) => return page.fact("memory", &format!("not searched: {why}")),
+        Memory::Searched(search) => search,
+    };
+    page.time("searched", Some(search.searched_at));
+    let gap = search
+        .gap
+        .map_or_else(|| "complete".to_owned(), |gap| format!("not complete: {}", gap.text()));
+    page.fact("memory", &format!("{}, {gap}", search.cost()));
+    for key in &search.keys {
+        let mut spans = Vec::new();
+        if let Some(fingerprint) = &key.fingerprint {
+            spans.push(parts::mark(page.model, fingerprint));
+            spans.push(Span::raw(" "));
+        }
+        let copies = match (key.too_short, key.copies) {
+            (true, _) => "too short to look for".to_owned(),
+            (false, 0) => "not there".to_owned(),
+            (false, 1) => "1 copy".to_owned(),
+            (false, copies) => format!("{copies} copies"),
+        };
+        spans.push(Span::raw(
+            page.model.glyphs.own(&format!("{}  {copies}", key.label)).to_string(),
+        ));
+        page.spans("in memory", spans);
+    }
+    if let Some(unknown) = search.unknown.filter(|unknown| *unknown > 0) {
+        page.fact("in memory", &format!("{unknown} more of this form that no layer holds"));
     }
 }
 

@@ -1,0 +1,58 @@
+//! A process has another key in memory beside the expected one: a client that was built before may
+//! go on using it.
+
+use super::{Finding, Scene, Severity, old_process::restart, scene::name};
+use crate::domain::{fingerprint::Fingerprint, memory::Memory, snapshot::Row, verdict::Verdict};
+
+pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    scene
+        .rows()
+        .filter(|(_, row)| matches!(row.verdict, Verdict::Current | Verdict::Unproven))
+        .filter_map(|(index, row)| {
+            let (message, severity) = said(row)?;
+            Some(Finding {
+                code: "SK218",
+                severity,
+                message,
+                rows: vec![index],
+                restart_helps: scene.restart_helps(row),
+                fixes: vec![restart(scene, row, "restart it, which leaves only the new one")],
+            })
+        })
+        .collect()
+}
+
+/// What stands beside the expected key.
+fn said(row: &Row) -> Option<(String, Severity)> {
+    let search = row.evidence.memory.as_ref().and_then(Memory::search)?;
+    let expected: Fingerprint = row.expected.as_ref()?.fingerprint?;
+    let holds = row.key().is_some_and(|key| key.fingerprint == expected)
+        || search.copies(expected).is_some_and(|copies| copies > 0);
+    if !holds {
+        return None;
+    }
+    let tail = "a client that was built before the change may go on using it";
+    let who = name(row);
+    if let Some(other) = search.others(Some(expected)).next() {
+        let copies = match other.copies {
+            1 => "one copy".to_owned(),
+            copies => format!("{copies} copies"),
+        };
+        let message = format!(
+            "{who} still has {} in its memory ({copies}) beside the expected key; {tail}, or it is \
+             left over.",
+            other.label
+        );
+        return Some((message, Severity::Warning));
+    }
+    let unknown = search.unknown.filter(|unknown| *unknown > 0)?;
+    let (keys, it) = match unknown {
+        1 => ("a key".to_owned(), "it"),
+        many => (format!("{many} keys"), "one of them"),
+    };
+    let message = format!(
+        "{who} has {keys} of the same form in its memory that no layer holds, beside the expected \
+         one; a client that was built before the change may go on using {it}."
+    );
+    Some((message, Severity::Note))
+}
