@@ -156,6 +156,7 @@ fn effects_are_what_reaches_out() {
                        importer.service"
                     .to_owned()
             },
+            Effect::Memory { what: "command /gunicorn .*api/, user www-data".to_owned() },
         ]
     );
     assert!(effects.iter().all(|effect| Trust::All.grants(effect)));

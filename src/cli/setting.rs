@@ -6,6 +6,7 @@ use std::{
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
@@ -56,11 +57,23 @@ pub(super) struct DeepArguments {
     /// Search the memory of the processes whose layers say `memory = "allow"`
     #[arg(long)]
     deep: bool,
+    /// Search them again and again for so long, to see which key they send
+    #[arg(long, value_name = "SECONDS", requires = "deep", value_parser = seconds)]
+    watch: Option<Duration>,
 }
 
 impl DeepArguments {
     pub(super) fn deep(self) -> Option<Deep> {
-        self.deep.then_some(Deep { watch: None })
+        self.deep.then_some(Deep { watch: self.watch })
+    }
+}
+
+/// `3s` or `3`.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    match number.parse() {
+        Ok(seconds @ 1..=60) => Ok(Duration::from_secs(seconds)),
+        _ => Err("it takes 1 to 60 seconds: 3s"),
     }
 }
 

@@ -1,15 +1,29 @@
 //! A process has another key in memory beside the expected one: a client that was built before may
 //! go on using it.
 
-use super::{Finding, Scene, Severity, old_process::restart, scene::name};
-use crate::domain::{fingerprint::Fingerprint, memory::Memory, snapshot::Row, verdict::Verdict};
+use super::{
+    Finding, Scene, Severity,
+    old_process::restart,
+    scene::{name, sends_another},
+};
+use crate::domain::{
+    fingerprint::Fingerprint,
+    memory::{Memory, Sent},
+    reading::Rank,
+    snapshot::Row,
+    verdict::Verdict,
+};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
-        .filter(|(_, row)| matches!(row.verdict, Verdict::Current | Verdict::Unproven))
         .filter_map(|(index, row)| {
-            let (message, severity) = said(row)?;
+            let (message, severity) = match (row.verdict, row.rank) {
+                _ if sends_another(row) => (sends(row)?, Severity::Error),
+                // What is beside the key that it sends is left over.
+                (Verdict::Current | Verdict::Unproven, rank) if rank != Rank::Sent => said(row)?,
+                _ => return None,
+            };
             Some(Finding {
                 code: "SK218",
                 severity,
@@ -20,6 +34,21 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             })
         })
         .collect()
+}
+
+/// What it sends, though its environment holds the expected key.
+fn sends(row: &Row) -> Option<String> {
+    let search = row.evidence.memory.as_ref().and_then(Memory::search)?;
+    let what = match search.sent()? {
+        Sent::Key(key) => format!("the key {} ({} fresh copies)", key.label, key.fresh),
+        Sent::Unknown(fresh) => format!("a key that no layer holds ({fresh} fresh copies)"),
+        Sent::Nothing | Sent::Undecided => return None,
+    };
+    Some(format!(
+        "{} is sending {what}, while its environment has the expected one: its client was built \
+         before the change.",
+        name(row)
+    ))
 }
 
 /// What stands beside the expected key.

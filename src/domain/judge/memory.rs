@@ -8,7 +8,7 @@ use crate::domain::{
     expectation::Answered,
     fingerprint::Fingerprint,
     key::Key,
-    memory::{Class, Gap, Memory, Search},
+    memory::{Class, Gap, KeyInMemory, Memory, Search, Sent},
     outcome::ProbeResult,
     reading::{Rank, Reading, State},
     snapshot::Expected,
@@ -69,12 +69,10 @@ pub(super) fn weigh(group: &Group, reading: &Reading<Key>, base: Decision) -> De
     let Some(expected) = &group.expected else { return base };
     let class = search.class(expected.fingerprint, |key| group.is_old(key));
     let weighed = Weighed { group, search, class, expected: expected.fingerprint };
-    match &reading.state {
-        State::Found(key) if reading.rank == Rank::Live => weighed.beside_live(key, base),
-        State::Found(key) if reading.rank == Rank::Launch => weighed.beside_launch(key, base),
-        State::Opaque(_) | State::Unreadable(_) => weighed.alone(reading, base),
-        _ => base,
+    if let Some(sent) = search.sent() {
+        return weighed.watched(sent, reading, base);
     }
+    weighed.present(reading, base)
 }
 
 struct Weighed<'a> {
@@ -85,6 +83,82 @@ struct Weighed<'a> {
 }
 
 impl Weighed<'_> {
+    /// What it sends decides above all; where that cannot be told, it is said beside the rest.
+    fn watched(&self, sent: Sent<'_>, reading: &Reading<Key>, base: Decision) -> Decision {
+        let Some(watch) = &self.search.watch else { return base };
+        let time = seconds(watch.milliseconds);
+        let (said, key) = match sent {
+            Sent::Key(key) => {
+                (format!("{} ({} fresh copies in {time})", self.name(key), key.fresh), Some(key))
+            }
+            Sent::Unknown(fresh) => {
+                (format!("a key that no layer holds ({fresh} fresh copies in {time})"), None)
+            }
+            Sent::Nothing | Sent::Undecided => {
+                let (verdict, certainty, rank, reason) = self.present(reading, base);
+                let note = match (sent, watch.gap) {
+                    (Sent::Nothing, _) => format!(
+                        "no new copy of a key in a request for {time}: it sent nothing, or reuses \
+                         its memory"
+                    ),
+                    (_, Some(gap)) => format!("cannot tell what it sends: {}", gap.text()),
+                    (_, None) => format!("cannot tell what it sends, from {time} of watching"),
+                };
+                return (verdict, certainty, rank, format!("{reason}; {note}"));
+            }
+        };
+        let sends = key.and_then(|key| key.fingerprint);
+        let older = base.0 == Verdict::Stale;
+        let (verdict, said) = if sends.is_some() && sends == self.expected {
+            match &self.group.searched.answer {
+                Some(answer) => {
+                    let (verdict, _, _, answer) = by_answer(answer, reading, Certainty::Likely);
+                    (verdict, format!("{said}; {answer}"))
+                }
+                None => (Verdict::Current, said),
+            }
+        } else if older || sends.is_some_and(|key| self.group.is_old(key)) {
+            (Verdict::Stale, said)
+        } else {
+            (Verdict::Mismatch, said)
+        };
+        let beside = match &reading.state {
+            State::Found(held) if Some(held.fingerprint) != sends => {
+                let held = if Some(held.fingerprint) == self.expected {
+                    "the expected key".to_owned()
+                } else {
+                    held.label()
+                };
+                let has =
+                    if reading.rank == Rank::Live { "now holds" } else { "was launched with" };
+                format!("; its environment {has} {held}")
+            }
+            _ => String::new(),
+        };
+        let reason = format!("{} {said}{beside}", Rank::Sent.wording());
+        (verdict, Certainty::Likely, Rank::Sent, reason)
+    }
+
+    /// A key, as the expected or the old one, or by its mask.
+    fn name(&self, key: &KeyInMemory) -> String {
+        if key.fingerprint == self.expected {
+            "the expected key".to_owned()
+        } else if key.fingerprint.is_some_and(|key| self.group.is_old(key)) {
+            format!("the old key {}", key.label)
+        } else {
+            format!("another key, {}", key.label)
+        }
+    }
+
+    fn present(&self, reading: &Reading<Key>, base: Decision) -> Decision {
+        match &reading.state {
+            State::Found(key) if reading.rank == Rank::Live => self.beside_live(key, base),
+            State::Found(key) if reading.rank == Rank::Launch => self.beside_launch(key, base),
+            State::Opaque(_) | State::Unreadable(_) => self.alone(reading, base),
+            _ => base,
+        }
+    }
+
     /// The environment says what `getenv` returns; what a client object holds stands beside it.
     fn beside_live(&self, key: &Key, base: Decision) -> Decision {
         let note = if Some(key.fingerprint) == self.expected {
@@ -204,4 +278,9 @@ impl Weighed<'_> {
             count => format!("one of {} keys of its form that no layer holds", count.unwrap_or(0)),
         }
     }
+}
+
+/// `1.3 s`.
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100)
 }

@@ -15,7 +15,7 @@ use crate::{
         credential::CredentialFacts,
         fingerprint::Fingerprint,
         key::Key,
-        memory::{Deep, Gap, KeyInMemory, Memory, Permit, SHORTEST_KEY, Search},
+        memory::{Deep, Gap, KeyInMemory, Memory, Permit, SHORTEST_KEY, Search, Watch},
         reading::{Reading, Yield},
         secret::SecretValue,
     },
@@ -99,9 +99,11 @@ impl Flow {
         let budget = Budget::default();
         let who: Vec<ProcessIdentity> = targets.iter().map(|target| target.who).collect();
         let inbox = self.inbox.clone();
-        let deadline = budget.time + GRACE;
+        let watch = wish.deep.watch;
+        let deadline = budget.time + watch.map_or(Duration::ZERO, |it| it + budget.time) + GRACE;
         let count = targets.len();
-        let job = move |index: usize| search(targets[index].who, &targets[index].wanted, budget);
+        let job =
+            move |index: usize| search(targets[index].who, &targets[index].wanted, budget, watch);
         read_all(count, deadline, job, move |index, read| {
             let found = match read {
                 Read::Done(found) => found,
@@ -262,6 +264,17 @@ impl Flow {
             gap: found.gap,
             keys: self.keys_in(reading, credential, known, found),
             unknown: unknown_in(credential, known, found),
+            watch: found.watched.as_ref().map(|watched| Watch {
+                scans: watched.scans,
+                milliseconds: u64::try_from(watched.took.as_millis()).unwrap_or(u64::MAX),
+                gap: watched.gap,
+                unknown: credential
+                    .provider
+                    .as_ref()
+                    .and_then(|id| watched.unknown.get(id))
+                    .copied()
+                    .unwrap_or(0),
+            }),
         }))
     }
 
@@ -274,6 +287,10 @@ impl Flow {
     ) -> Vec<KeyInMemory> {
         let copies =
             |fingerprint: &Fingerprint| found.copies.get(fingerprint).copied().unwrap_or(0);
+        let fresh = |fingerprint: &Fingerprint| {
+            let watched = found.watched.as_ref();
+            watched.and_then(|watched| watched.fresh.get(fingerprint)).copied().unwrap_or(0)
+        };
         let too_short = |fingerprint: &Fingerprint| {
             self.interner.secret(*fingerprint).is_some_and(|secret| secret.len() < SHORTEST_KEY)
         };
@@ -288,6 +305,7 @@ impl Flow {
                 label: key.label().into(),
                 copies: copies(&fingerprint),
                 too_short: too_short(&fingerprint),
+                fresh: fresh(&fingerprint),
             })
             .collect();
         let environment = self
@@ -316,6 +334,7 @@ impl Flow {
                 tag: None,
                 copies: there.map_or(0, copies),
                 too_short: false,
+                fresh: there.map_or(0, fresh),
             });
         }
         keys.sort_by_key(|key| std::cmp::Reverse(key.copies));

@@ -6,6 +6,7 @@
 
 mod pages;
 mod scan;
+mod watch;
 
 use std::{
     collections::BTreeMap,
@@ -16,6 +17,8 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+
+pub use watch::Watched;
 
 use self::{
     pages::{Region, present, regions},
@@ -93,6 +96,8 @@ pub struct Found {
     pub copies: BTreeMap<Fingerprint, usize>,
     /// Distinct values of a provider's form that are none of these, by its id.
     pub unknown: BTreeMap<String, usize>,
+    /// What was seen when it was watched besides.
+    pub watched: Option<Watched>,
 }
 
 /// Why nothing was searched.
@@ -106,8 +111,13 @@ pub enum Refusal {
     Unsupported(&'static str),
 }
 
-/// Searches a process once.
-pub fn search(who: ProcessIdentity, wanted: &Wanted, budget: Budget) -> Result<Found, Refusal> {
+/// Searches a process once, and watches it afterwards where that is wanted.
+pub fn search(
+    who: ProcessIdentity,
+    wanted: &Wanted,
+    budget: Budget,
+    watch: Option<Duration>,
+) -> Result<Found, Refusal> {
     let begin = Instant::now();
     let target = Target::open(who)?;
     let mut scanner = Scanner::new(wanted);
@@ -115,6 +125,7 @@ pub fn search(who: ProcessIdentity, wanted: &Wanted, budget: Budget) -> Result<F
     target.still_there()?;
     (found.copies, found.unknown) = scanner.into_counts();
     found.took = begin.elapsed();
+    found.watched = watch.map(|duration| watch::watch(who, wanted, duration)).transpose()?;
     Ok(found)
 }
 
@@ -170,7 +181,7 @@ impl Target {
                         return true;
                     }
                     let mut at = run.start;
-                    window.begin();
+                    window.begin(run.start);
                     while at < run.end {
                         if begin.elapsed() >= budget.time {
                             found.gap = Some(Gap::Time);
@@ -199,6 +210,9 @@ impl Target {
                     Err(error) => return Err(refusal(&error)),
                 }
             }
+        }
+        if scanner.is_full() {
+            found.gap.get_or_insert(Gap::Values);
         }
         Ok(found)
     }

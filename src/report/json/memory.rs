@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::memory::{KeyInMemory, Memory, Search};
+use crate::domain::memory::{Gap, KeyInMemory, Memory, Search};
 
 /// One search; with it, what it cost.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -29,13 +29,29 @@ struct SearchReport<'a> {
     milliseconds: u64,
     /// Whether a key that was not found was not there.
     complete: bool,
-    /// What was left out: time, size, swapped or timed_out.
+    /// What was left out: time, size, values, swapped or timed_out.
     gap: Option<&'static str>,
     /// Every key of the credential that was looked for.
     keys: Vec<KeyReport<'a>>,
     /// Distinct values of the provider's form that no layer holds; null where its keys have no
     /// form to look for.
     unknown: Option<usize>,
+    /// How it was watched, where a person asked for that (`--watch`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watch: Option<WatchReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct WatchReport {
+    /// How often it was searched.
+    scans: usize,
+    milliseconds: u64,
+    /// Why nothing can be said of it: as above.
+    gap: Option<&'static str>,
+    /// What it says that the process sends: key, unknown_key, nothing_seen or undecided.
+    sends: &'static str,
+    /// Fresh copies of the most frequent key that no layer holds.
+    unknown: usize,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -48,6 +64,9 @@ struct KeyReport<'a> {
     /// Copies in writable memory, those in the environment of the launch aside; null for one that is
     /// too short to be looked for.
     copies: Option<usize>,
+    /// Copies in requests that appeared while it was watched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    fresh: Option<usize>,
 }
 
 impl<'a> MemoryReport<'a> {
@@ -68,19 +87,31 @@ impl<'a> SearchReport<'a> {
             bytes: search.bytes,
             milliseconds: search.milliseconds,
             complete: search.gap.is_none(),
-            gap: search.gap.map(|gap| gap.name()),
-            keys: search.keys.iter().map(KeyReport::of).collect(),
+            gap: search.gap.map(Gap::name),
+            keys: search
+                .keys
+                .iter()
+                .map(|key| KeyReport::of(key, search.watch.is_some()))
+                .collect(),
             unknown: search.unknown,
+            watch: search.watch.zip(search.sent()).map(|(watch, sent)| WatchReport {
+                scans: watch.scans,
+                milliseconds: watch.milliseconds,
+                gap: watch.gap.map(Gap::name),
+                sends: sent.name(),
+                unknown: watch.unknown,
+            }),
         }
     }
 }
 
 impl<'a> KeyReport<'a> {
-    fn of(key: &'a KeyInMemory) -> Self {
+    fn of(key: &'a KeyInMemory, watched: bool) -> Self {
         Self {
             fingerprint: key.exported.as_deref(),
             tag: key.tag.as_deref(),
             copies: (!key.too_short).then_some(key.copies),
+            fresh: watched.then_some(key.fresh),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     domain::{
         key::Key,
         layer::LayerKind,
-        memory::Memory,
+        memory::{Memory, Sent},
         outcome::Received,
         reading::{Occurrence, Origin, Rank, State, Yield},
         snapshot::Row,
@@ -429,10 +429,21 @@ fn memory_facts(page: &mut Page<'_>, memory: &Memory) {
             (false, 1) => "1 copy".to_owned(),
             (false, copies) => format!("{copies} copies"),
         };
+        let fresh = search.watch.map_or_else(String::new, |_| format!(", {} fresh", key.fresh));
         spans.push(Span::raw(
-            page.model.glyphs.own(&format!("{}  {copies}", key.label)).to_string(),
+            page.model.glyphs.own(&format!("{}  {copies}{fresh}", key.label)).to_string(),
         ));
         page.spans("in memory", spans);
+    }
+    if let Some(watch) = search.watch {
+        let told = match search.sent() {
+            Some(Sent::Key(key)) => format!("sends {}", key.label),
+            Some(Sent::Unknown(_)) => "sends a key that no layer holds".to_owned(),
+            Some(Sent::Nothing) => "no new copy of a key in a request".to_owned(),
+            _ => "cannot tell what it sends".to_owned(),
+        };
+        let cost = format!("{} searches in {} ms", watch.scans, watch.milliseconds);
+        page.fact("watched", &format!("{cost}: {told}"));
     }
     if let Some(unknown) = search.unknown.filter(|unknown| *unknown > 0) {
         page.fact("in memory", &format!("{unknown} more of this form that no layer holds"));

@@ -12,6 +12,7 @@ fn searched(copies: &[(&str, usize)], unknown: usize, gap: Option<Gap>) -> Memor
         label: key(name).label().into(),
         copies: *copies,
         too_short: false,
+        fresh: 0,
     });
     Memory::Searched(Search {
         searched_at: now(),
@@ -20,6 +21,7 @@ fn searched(copies: &[(&str, usize)], unknown: usize, gap: Option<Gap>) -> Memor
         gap,
         keys: keys.collect(),
         unknown: Some(unknown),
+        watch: None,
     })
 }
 

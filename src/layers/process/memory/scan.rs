@@ -8,8 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use memchr::memmem::Finder;
 use zeroize::Zeroizing;
 
-use super::{Form, Wanted};
-use crate::domain::{fingerprint::Fingerprint, secret::SecretValue};
+use super::{
+    Form, Wanted,
+    watch::{Hits, Whose, in_a_header},
+};
+use crate::domain::{fingerprint::Fingerprint, memory::SHORTEST_KEY, secret::SecretValue};
 
 /// The longest run of characters that is taken for one value.
 const LONGEST_VALUE: usize = 512;
@@ -42,6 +45,8 @@ struct Piece<'b> {
     carried: usize,
     /// Nothing goes on behind it.
     last: bool,
+    /// Where its first byte stands.
+    address: u64,
 }
 
 /// The buffer that goes over the memory, and is wiped in the end.
@@ -49,16 +54,18 @@ pub(super) struct Window {
     buffer: Zeroizing<Vec<u8>>,
     overlap: usize,
     carried: usize,
+    address: u64,
 }
 
 impl Window {
     pub(super) fn new(overlap: usize, chunk: usize) -> Self {
-        Self { buffer: Zeroizing::new(vec![0; overlap + chunk]), overlap, carried: 0 }
+        Self { buffer: Zeroizing::new(vec![0; overlap + chunk]), overlap, carried: 0, address: 0 }
     }
 
-    /// What comes next does not go on where the last piece ended.
-    pub(super) const fn begin(&mut self) {
+    /// What comes next stands here, and does not go on where the last piece ended.
+    pub(super) const fn begin(&mut self, address: u64) {
         self.carried = 0;
+        self.address = address;
     }
 
     /// Where to read the next bytes to: as many as are wanted, or as there is room for.
@@ -70,8 +77,10 @@ impl Window {
     /// So many bytes were read there.
     pub(super) fn took(&mut self, read: usize, last: bool, scanner: &mut Scanner<'_>) {
         let whole = self.carried + read;
-        scanner.look(&Piece { bytes: &self.buffer[..whole], carried: self.carried, last });
+        let bytes = &self.buffer[..whole];
+        scanner.look(&Piece { bytes, carried: self.carried, last, address: self.address });
         let keep = self.overlap.min(whole);
+        self.address += (whole - keep) as u64;
         self.buffer.copy_within(whole - keep..whole, 0);
         self.carried = keep;
     }
@@ -86,6 +95,8 @@ pub(super) struct Scanner<'w> {
     /// What a value of some form came to: many stand in memory several times.
     values: HashMap<(usize, SecretValue), Option<Fingerprint>>,
     unknown: BTreeMap<usize, BTreeSet<Fingerprint>>,
+    /// Where keys stand in requests; only where that is what is wanted.
+    hits: Option<Hits>,
 }
 
 impl<'w> Scanner<'w> {
@@ -122,7 +133,23 @@ impl<'w> Scanner<'w> {
             copies: BTreeMap::new(),
             values: HashMap::new(),
             unknown: BTreeMap::new(),
+            hits: None,
         }
+    }
+
+    /// One that looks for keys in requests, and nothing else.
+    pub(super) fn of_requests(wanted: &'w Wanted) -> Self {
+        Self { hits: Some(Hits::new()), ..Self::new(wanted) }
+    }
+
+    /// There are more values of the forms than are looked at.
+    pub(super) fn is_full(&self) -> bool {
+        self.values.len() >= MOST_VALUES
+    }
+
+    /// Where keys stand in requests.
+    pub(super) fn into_hits(self) -> Hits {
+        self.hits.unwrap_or_default()
     }
 
     /// How much of a piece has to stand again before the next one.
@@ -135,7 +162,14 @@ impl<'w> Scanner<'w> {
         let anchors = std::mem::take(&mut self.anchors);
         for anchor in &anchors {
             for (width, finder) in &anchor.finders {
+                // A request stands there as it is sent.
+                if self.hits.is_some() && *width == Width::Wide {
+                    continue;
+                }
                 for at in finder.find_iter(piece.bytes) {
+                    if self.hits.is_some() && !in_a_header(piece.bytes, at) {
+                        continue;
+                    }
                     self.keys_at(anchor, *width, piece, at);
                     self.values_at(anchor, *width, piece, at);
                 }
@@ -151,6 +185,9 @@ impl<'w> Scanner<'w> {
             let end = at + key.len() * width as usize;
             if end > piece.carried && stands(piece.bytes, at, key.expose(), width) {
                 *self.copies.entry(*fingerprint).or_default() += 1;
+                if let Some(hits) = &mut self.hits {
+                    hits.insert((Whose::Wanted(*fingerprint), piece.address + at as u64));
+                }
             }
         }
     }
@@ -162,6 +199,9 @@ impl<'w> Scanner<'w> {
             return;
         }
         let run = run(piece.bytes, at, width);
+        if run.len() < SHORTEST_KEY {
+            return;
+        }
         let end = |length: usize| at + length * width as usize;
         // The next piece shows the rest of it.
         let cut = !piece.last && end(run.len() + 1) > piece.bytes.len();
@@ -181,15 +221,22 @@ impl<'w> Scanner<'w> {
                 let known = wanted.keys.iter().any(|(_, key)| key.expose() == value);
                 let whole = length == run.len() && !cut;
                 let seen = if whole && any_length { seen_whole } else { seen_fixed(length) };
-                if !known && self.values.len() < MOST_VALUES {
-                    self.value(*index, SecretValue::new(value), !seen, whole);
+                if !known && !self.is_full() {
+                    let address = piece.address + at as u64;
+                    self.value(*index, SecretValue::new(value), address, (!seen, whole));
                 }
             }
         }
     }
 
     /// A copy of a key that is known by its fingerprint counts where it was not seen before.
-    fn value(&mut self, index: usize, value: SecretValue, counts: bool, whole: bool) {
+    fn value(
+        &mut self,
+        index: usize,
+        value: SecretValue,
+        address: u64,
+        (counts, whole): (bool, bool),
+    ) {
         let form = &self.wanted.forms[index];
         let fingerprint = *self
             .values
@@ -199,8 +246,14 @@ impl<'w> Scanner<'w> {
         let characters = fingerprint.characters();
         if form.named.iter().any(|named| characters.starts_with(named)) {
             *self.copies.entry(fingerprint).or_default() += usize::from(counts);
+            if let Some(hits) = &mut self.hits {
+                hits.insert((Whose::Wanted(fingerprint), address));
+            }
         } else if whole {
             self.unknown.entry(index).or_default().insert(fingerprint);
+            if let Some(hits) = &mut self.hits {
+                hits.insert((Whose::Unknown(index, fingerprint), address));
+            }
         }
     }
 
@@ -313,7 +366,7 @@ mod tests {
         let wanted = wanted(keys, named);
         let mut scanner = Scanner::new(&wanted);
         let mut window = Window::new(scanner.overlap(), chunk);
-        window.begin();
+        window.begin(0);
         let mut rest = memory;
         while !rest.is_empty() {
             let room = window.room(rest.len());
