@@ -1,6 +1,8 @@
 //! What a front end may ask of the engine. Front ends and engine talk through channels only.
 
-use crate::domain::{fingerprint::Fingerprint, snapshot::RowIdentity};
+use std::collections::BTreeSet;
+
+use crate::domain::{fingerprint::Fingerprint, memory::Deep, snapshot::RowIdentity};
 
 /// One wish of a front end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,13 @@ pub enum Command {
         credential: String,
         /// The key.
         fingerprint: Option<Fingerprint>,
+    },
+    /// Search the memory of these processes, as far as their layers allow it.
+    SearchMemory {
+        /// How deep.
+        deep: Deep,
+        /// Pids, and when each started in ticks of the kernel.
+        processes: BTreeSet<(u32, u64)>,
     },
     /// Stop what is going on.
     Cancel,

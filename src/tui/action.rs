@@ -12,6 +12,8 @@ pub enum Scope {
     Details,
     /// The list of actions.
     Help,
+    /// The question before memory is searched.
+    Memory,
 }
 
 impl Scope {
@@ -58,6 +60,8 @@ pub enum Action {
     RecheckAll,
     /// This row's key is the expected one.
     Expect,
+    /// Search the memory of processes, after asking.
+    SearchMemory,
     /// Copy the command that fixes it.
     CopyCommand,
     /// Copy where the value stands.
@@ -93,9 +97,9 @@ pub struct ActionSpec {
     pub priority: u8,
 }
 
-use Scope::{Details, Filter, Help, Table};
+use Scope::{Details, Filter, Help, Memory, Table};
 
-const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Help];
+const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Help, Memory];
 const READING: &[Scope] = &[Table, Details];
 const MOVING: &[Scope] = &[Table, Filter, Details, Help];
 
@@ -123,7 +127,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::Enter,
         name: "enter",
         chords: &["enter"],
-        scopes: &[Table, Filter, Help],
+        scopes: &[Table, Filter, Help, Memory],
         footer: Some("details"),
         help: "Everything about the selected row",
         priority: 2,
@@ -199,6 +203,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         footer: Some("re-check all"),
         help: "Read every layer and ask about every key again",
         priority: 10,
+    },
+    ActionSpec {
+        action: Action::SearchMemory,
+        name: "search-memory",
+        chords: &["m"],
+        scopes: &[Table, Details, Memory],
+        footer: Some("memory"),
+        help: "Search the memory of processes for the keys, where layers allow it; asks first",
+        priority: 12,
     },
     ActionSpec {
         action: Action::Group,

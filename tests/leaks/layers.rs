@@ -1,7 +1,9 @@
 //! Keys in every kind of layer, whole and damaged; every front end looks at them.
 
 use stalekey::{
-    domain::{credential::CredentialFacts, fingerprint::FingerprintKey, snapshot::Snapshot},
+    domain::{
+        credential::CredentialFacts, fingerprint::FingerprintKey, memory::Deep, snapshot::Snapshot,
+    },
     engine::{self, Setup},
     inventory,
     layers::{self, ReadFiles, Surroundings},
@@ -10,6 +12,7 @@ use stalekey::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -336,7 +339,10 @@ impl Scene {
                 changing.tell(&format!("put {variable}={}", key.text()));
             }
             let pid = changing.pid();
-            self.layer("changing", &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}"));
+            self.layer(
+                "changing",
+                &format!("kind = \"process\"\nmemory = \"allow\"\nmatch = {{ pid = {pid} }}"),
+            );
             if memory_can_be_read() {
                 self.whole(&changed);
             }
@@ -346,7 +352,7 @@ impl Scene {
             let pid = process.pid();
             self.layer(
                 &format!("process {pid}"),
-                &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}"),
+                &format!("kind = \"process\"\nmemory = \"allow\"\nmatch = {{ pid = {pid} }}"),
             );
         }
         self.layer(
@@ -374,7 +380,7 @@ impl Scene {
             environments: BTreeSet::new(),
             credentials: BTreeSet::new(),
             trust: Arc::new(stalekey::inventory::trust::Trust::All),
-            deep: None,
+            deep: Some(Deep { watch: Some(Duration::from_millis(100)) }),
             tour: None,
         }
     }
@@ -397,6 +403,8 @@ fn every_layer_kind_through_every_front_end() {
     let runs: &[&[&str]] = &[
         &["check", "--offline"],
         &["check", "--offline", "--format", "json"],
+        &["check", "--offline", "--deep"],
+        &["check", "--offline", "--deep", "--watch", "1s", "--format", "json"],
         &["check", "--offline", "--fail-on", "never"],
         &["--offline"],
         &["--offline", "--environment", "production", "--credential", "lines"],

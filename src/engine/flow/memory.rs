@@ -34,6 +34,8 @@ pub(super) struct MemoryCheck {
     pub(super) running: usize,
     /// What a person asked for while something else was going on.
     wish: Option<Wish>,
+    /// They have asked at all.
+    asked: bool,
     known: BTreeMap<ProcessIdentity, Known>,
 }
 
@@ -41,8 +43,8 @@ pub(super) struct MemoryCheck {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Wish {
     deep: Deep,
-    /// By pid; all that may be without.
-    pids: Option<BTreeSet<u32>>,
+    /// By pid and start; all that may be without.
+    processes: Option<BTreeSet<(u32, u64)>>,
 }
 
 /// What a search came to, and what it looked for.
@@ -61,8 +63,9 @@ struct Target {
 
 impl Flow {
     /// A person wants these processes searched; as soon as nothing else is going on.
-    pub(in crate::engine) fn search_memory(&mut self, deep: Deep, pids: BTreeSet<u32>) {
-        self.memory.wish = Some(Wish { deep, pids: Some(pids) });
+    pub(in crate::engine) fn search_memory(&mut self, deep: Deep, processes: BTreeSet<(u32, u64)>) {
+        self.memory.wish = Some(Wish { deep, processes: Some(processes) });
+        self.memory.asked = true;
         if !self.is_running() {
             self.search();
         }
@@ -77,7 +80,7 @@ impl Flow {
 
     /// Searches, when that was asked for.
     pub(super) fn search(&mut self) {
-        let asked = self.setup.deep.map(|deep| Wish { deep, pids: None });
+        let asked = self.setup.deep.map(|deep| Wish { deep, processes: None });
         let Some(wish) = self.memory.wish.take().or(asked) else { return };
         let targets = self.targets(&wish);
         if targets.is_empty() {
@@ -149,7 +152,8 @@ impl Flow {
         let mut credentials: BTreeMap<ProcessIdentity, BTreeSet<&str>> = BTreeMap::new();
         for reading in self.readings.values().flatten() {
             let Some((who, Permit::Yes)) = identity(reading) else { continue };
-            if wish.pids.as_ref().is_none_or(|pids| pids.contains(&who.pid)) {
+            let own = (who.pid, who.start_ticks);
+            if wish.processes.as_ref().is_none_or(|named| named.contains(&own)) {
                 credentials.entry(who).or_default().insert(&reading.credential);
             }
         }
@@ -246,7 +250,7 @@ impl Flow {
     /// What is known of the memory behind a row.
     pub(super) fn memory_of(&self, reading: &Reading<Key>) -> Option<Memory> {
         let (who, permit) = identity(reading)?;
-        let asked = self.setup.deep.is_some();
+        let asked = self.setup.deep.is_some() || self.memory.asked;
         let known = match permit {
             Permit::No => return None,
             Permit::Refused(why) => return asked.then(|| Memory::Refused(why.clone())),

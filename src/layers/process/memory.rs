@@ -175,7 +175,8 @@ impl Target {
         let mut window = Window::new(scanner.overlap(), CHUNK);
         for region in regions(&maps) {
             for piece in self.without_launch_environment(region) {
-                let done = present(&self.pagemap, piece, &mut |run, swapped| {
+                let in_time = || begin.elapsed() < budget.time;
+                let done = present(&self.pagemap, piece, &in_time, &mut |run, swapped| {
                     if swapped {
                         found.gap.get_or_insert(Gap::Swapped);
                         return true;
@@ -183,7 +184,7 @@ impl Target {
                     let mut at = run.start;
                     window.begin(run.start);
                     while at < run.end {
-                        if begin.elapsed() >= budget.time {
+                        if !in_time() {
                             found.gap = Some(Gap::Time);
                             return false;
                         }
@@ -206,7 +207,10 @@ impl Target {
                 });
                 match done {
                     Ok(true) => {}
-                    Ok(false) => return Ok(found),
+                    Ok(false) => {
+                        found.gap.get_or_insert(Gap::Time);
+                        return Ok(found);
+                    }
                     Err(error) => return Err(refusal(&error)),
                 }
             }

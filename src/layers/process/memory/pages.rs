@@ -35,10 +35,12 @@ pub(super) fn regions(maps: &[u8]) -> impl Iterator<Item = Region> + '_ {
 }
 
 /// Calls `run` for each run of pages of a region that are in memory, and with `true` for each that
-/// is in swap space, until it returns `false`. Others were never touched, or are given back.
+/// is in swap space, until it returns `false`, or `goes_on` does: what is reserved may be larger than
+/// any time is long. Other pages were never touched, or are given back.
 pub(super) fn present(
     pagemap: &File,
     region: Region,
+    goes_on: &impl Fn() -> bool,
     run: &mut impl FnMut(Region, bool) -> bool,
 ) -> io::Result<bool> {
     let page = rustix::param::page_size() as u64;
@@ -51,6 +53,9 @@ pub(super) fn present(
         end: (to * page).min(region.end),
     };
     while at < last {
+        if !goes_on() {
+            return Ok(false);
+        }
         let count = usize::try_from(last - at).unwrap_or(ENTRIES).min(ENTRIES);
         let read = pagemap.read_at(&mut entries[..count * 8], at * 8)? / 8;
         if read == 0 {
@@ -109,7 +114,7 @@ odd line
             file.write_all_at(&entry.to_ne_bytes(), index as u64 * 8).unwrap();
         }
         let mut found = Vec::new();
-        present(&file, region, &mut |run, swapped| {
+        present(&file, region, &|| true, &mut |run, swapped| {
             found.push((run.start / page, run.end / page, swapped));
             true
         })
@@ -127,6 +132,18 @@ odd line
         assert_eq!(runs(&entries, all), expected);
         let inner = Region { start: 2 * page, end: 4 * page };
         assert_eq!(runs(&entries, inner), [(2, 3, false), (3, 4, true)]);
+    }
+
+    #[test]
+    fn what_is_reserved_without_end_is_left_when_the_time_is_over() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(1 << 40).unwrap();
+        let region = Region { start: 0, end: 1 << 46 };
+        let asked = std::cell::Cell::new(0);
+        let goes_on = || asked.replace(asked.get() + 1) < 2;
+        let ended = present(&file, region, &goes_on, &mut |_, _| true).unwrap();
+        assert!(!ended);
+        assert_eq!(asked.get(), 3);
     }
 
     #[test]
