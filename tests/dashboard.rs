@@ -658,7 +658,8 @@ fn memory_is_searched_after_a_question_that_names_the_processes() {
     let mut model = dashboard(Options::default(), 100, 30, snapshot);
     assert!(press(&mut model, "m").is_empty());
     let shown = screen(&model);
-    assert!(shown.contains("search memory?") && shown.contains("pid 4182  gunicorn of user www"));
+    assert!(shown.contains("search memory?"), "{shown}");
+    assert!(shown.contains("pid 4182, gunicorn of user www"), "{shown}");
     assert!(!shown.contains("pid 4190"), "its layer does not allow it");
     assert!(press(&mut model, "esc").is_empty(), "that was a no");
     assert_eq!(model.scope(), Scope::Table);

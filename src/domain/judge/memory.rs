@@ -58,6 +58,10 @@ impl Group {
 
 /// The decision without memory, with what memory says.
 pub(super) fn weigh(group: &Group, reading: &Reading<Key>, base: Decision) -> Decision {
+    // A damaged value is what is wrong, whatever else is there.
+    if base.0 == Verdict::Malformed {
+        return base;
+    }
     let search = match &reading.evidence.memory {
         Some(Memory::Refused(why)) if base.0 == Verdict::Unproven => {
             let (verdict, certainty, rank, reason) = base;

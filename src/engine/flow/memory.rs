@@ -92,7 +92,7 @@ impl Flow {
                 at: now,
                 keys: target.wanted.keys.iter().map(|(fingerprint, _)| *fingerprint).collect(),
                 providers: target.wanted.forms.iter().map(|form| form.provider.clone()).collect(),
-                result: Err("it is being searched".to_owned()),
+                result: Err("not yet, the search is going on".to_owned()),
             };
             self.memory.known.insert(target.who, known);
         }

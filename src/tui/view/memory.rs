@@ -52,8 +52,9 @@ pub fn draw(model: &Model, processes: &[Searchable], area: Rect, buffer: &mut Bu
             let name = model.glyphs.own(&process.layer).to_string();
             lines.push(Line::from(Span::styled(name, model.styles.heading)));
         }
-        let text = format!("  pid {}  {}", process.pid, model.glyphs.own(&process.who));
-        lines.extend(wrap(&text, room).into_iter().map(Line::from));
+        let text = format!("pid {}, {}", process.pid, model.glyphs.own(&process.who));
+        let wrapped = wrap(&text, room.saturating_sub(2)).into_iter();
+        lines.extend(wrapped.map(|line| Line::from(format!("  {line}"))));
     }
     let height = usize::from(inner.height);
     if lines.len() > height && height > 0 {

@@ -1,7 +1,7 @@
 //! What a search of its memory makes of a row.
 
 use super::*;
-use crate::domain::memory::{Gap, KeyInMemory, Memory, Search};
+use crate::domain::memory::{Gap, KeyInMemory, Memory, Search, Watch};
 
 /// A search that has found so many copies of each key.
 fn searched(copies: &[(&str, usize)], unknown: usize, gap: Option<Gap>) -> Memory {
@@ -135,6 +135,43 @@ fn what_it_was_launched_with_may_be_replaced(
     let judgement = world(State::Found(key(holds)), Rank::Launch, memory).judge();
     let row = app(&judgement);
     assert_eq!((row.verdict, row.rank), (verdict, rank), "{}", row.reason);
+}
+
+/// A watched process: fresh copies of the new and of the old key, and of one that nobody holds.
+fn watched([new, old, unknown]: [usize; 3]) -> Memory {
+    let Memory::Searched(mut search) = searched(&[("new", 3), ("old", 3)], 0, None) else {
+        panic!("it was searched")
+    };
+    (search.keys[0].fresh, search.keys[1].fresh) = (new, old);
+    search.watch = Some(Watch { scans: 40, milliseconds: 3049, gap: None, unknown });
+    Memory::Searched(search)
+}
+
+#[rstest]
+#[case::new([10, 0, 0], None, "current likely sent", "is sending the expected key (10 fresh copies in 3.0 s); the provider accepts it", &[])]
+#[case::old([0, 10, 0], None, "stale likely sent", "is sending the old key sk-…old", &["SK201"])]
+#[case::unknown([0, 0, 10], None, "mismatch likely sent", "is sending a key that no layer holds (10", &["SK201"])]
+#[case::undecided([3, 3, 0], None, "unproven certain memory", "cannot tell what it sends", &["SK218"])]
+#[case::nothing([0, 0, 0], None, "unproven certain memory", "no new copy of a key in a request for 3.0 s", &["SK218"])]
+#[case::as_its_environment([10, 0, 0], Some("new"), "current likely sent", "is sending the expected key", &[])]
+#[case::stale_client([0, 10, 0], Some("new"), "stale likely sent", "; its environment now holds the expected key", &["SK218"])]
+#[case::live_and_nothing([0, 0, 0], Some("new"), "current likely live", "a client built earlier", &["SK218"])]
+#[case::old_everywhere([0, 10, 0], Some("old"), "stale likely sent", "is sending the old key", &["SK201"])]
+fn what_it_sends_decides_above_all(
+    #[case] fresh: [usize; 3],
+    #[case] holds: Option<&str>,
+    #[case] expected: &str,
+    #[case] reason: &str,
+    #[case] findings: &[&str],
+) {
+    let state = holds.map_or(OPAQUE, |holds| State::Found(key(holds)));
+    let judgement = world(state, Rank::Live, watched(fresh)).judge();
+    let row = app(&judgement);
+    let said = format!("{} {} {}", row.verdict, row.certainty.name(), row.rank.name());
+    assert_eq!(said, expected, "{}", row.reason);
+    assert!(row.reason.contains(reason), "{}", row.reason);
+    let codes: Vec<_> = row.findings.iter().map(|index| judgement.findings[*index].code).collect();
+    assert_eq!(codes, findings);
 }
 
 #[test]
