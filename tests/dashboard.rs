@@ -656,7 +656,7 @@ fn memory_is_searched_after_a_question_that_names_the_processes() {
         }
     }
     let mut model = dashboard(Options::default(), 100, 30, snapshot);
-    assert!(press(&mut model, "m").is_empty());
+    assert!(press(&mut model, "M").is_empty());
     let shown = screen(&model);
     assert!(shown.contains("search memory?"), "{shown}");
     assert!(shown.contains("pid 4182, gunicorn of user www"), "{shown}");
@@ -667,15 +667,15 @@ fn memory_is_searched_after_a_question_that_names_the_processes() {
         let processes = [(4182, 77)].into();
         vec![Effect::Send(Command::SearchMemory { deep: Deep { watch }, processes })]
     };
-    assert_eq!(press(&mut model, "m enter"), search(None));
-    assert_eq!(press(&mut model, "m m"), search(Some(std::time::Duration::from_secs(3))));
+    assert_eq!(press(&mut model, "M enter"), search(None));
+    assert_eq!(press(&mut model, "M M"), search(Some(std::time::Duration::from_secs(3))));
     assert_eq!(model.scope(), Scope::Table);
 }
 
 #[test]
 fn where_no_layer_allows_it_memory_is_not_searched() {
     let mut model = dashboard(Options::default(), 100, 30, incident());
-    assert!(press(&mut model, "m").is_empty());
+    assert!(press(&mut model, "M").is_empty());
     assert_eq!(model.scope(), Scope::Table);
     assert!(screen(&model).contains("memory = \"allow\""), "{}", screen(&model));
     press(&mut model, "?");

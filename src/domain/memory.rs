@@ -208,7 +208,7 @@ impl Search {
     pub fn class(
         &self,
         expected: Option<Fingerprint>,
-        is_old: impl Fn(Fingerprint) -> bool,
+        is_old: impl Fn(&KeyInMemory) -> bool,
     ) -> Class {
         let copies = match expected {
             Some(fingerprint) => self.copies(fingerprint),
@@ -223,9 +223,7 @@ impl Search {
             (true, false) if unknown => Class::BesideUnknown,
             _ if self.gap.is_some() => Class::Partial,
             (true, false) => Class::ExpectedOnly,
-            (false, true) if others.any(|key| key.fingerprint.is_some_and(&is_old)) => {
-                Class::OldOnly
-            }
+            (false, true) if others.any(is_old) => Class::OldOnly,
             (false, true) => Class::Others,
             (false, false) if unknown => Class::UnknownOnly,
             (false, false) => Class::None,
@@ -328,7 +326,10 @@ mod tests {
     ) {
         let search = search(copies, unknown, gap);
         let old = fingerprint("old");
-        assert_eq!(search.class(Some(fingerprint("new")), |key| key == old), expected);
+        assert_eq!(
+            search.class(Some(fingerprint("new")), |key| key.fingerprint == Some(old)),
+            expected
+        );
     }
 
     #[test]

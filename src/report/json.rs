@@ -4,6 +4,7 @@
 //! schema is generated from them and committed.
 
 mod memory;
+mod rotations;
 
 use std::{
     collections::BTreeMap,
@@ -11,6 +12,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
@@ -75,6 +77,8 @@ pub struct Report<'a> {
     chains: Vec<ChainReport<'a>>,
     /// Every URL that was asked.
     endpoints: BTreeMap<&'a str, EndpointReport<'a>>,
+    /// Rotations that go on.
+    rotations: Vec<RotationReport<'a>>,
     /// What a person should know of this run.
     notices: &'a [String],
 }
@@ -136,6 +140,8 @@ struct RowReport<'a> {
     probe: ProbeReport<'a>,
     /// Null while undecided.
     expected: Option<ExpectedReport<'a>>,
+    /// Null unless a rotation of the history is about its key.
+    retired: Option<RetiredReport<'a>>,
     verdict: &'a str,
     /// certain or likely.
     certainty: &'a str,
@@ -376,7 +382,7 @@ impl<'a> EndpointReport<'a> {
 struct ExpectedReport<'a> {
     /// Null for a key that no layer holds, and for an opaque one.
     fingerprint: Option<&'a str>,
-    /// mark, inventory, reference, provider or newest_change.
+    /// mark, inventory, reference, rotation, provider or newest_change.
     by: &'a str,
 }
 
@@ -440,6 +446,7 @@ impl<'a> Report<'a> {
                 .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
+            rotations: snapshot.rotations.iter().map(RotationReport::of).collect(),
             notices: &snapshot.notices,
         }
     }
@@ -483,6 +490,7 @@ impl<'a> RowReport<'a> {
                     outcome: trial.outcome.name(),
                 }),
             },
+            retired: row.retired.as_ref().map(RetiredReport::of),
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.as_deref(),
                 by: expected.by.name(),

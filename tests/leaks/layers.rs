@@ -379,6 +379,7 @@ impl Scene {
             endpoints: BTreeMap::new(),
             environments: BTreeSet::new(),
             credentials: BTreeSet::new(),
+            rotations: stalekey::engine::RotationSetup::default(),
             trust: Arc::new(stalekey::inventory::trust::Trust::All),
             deep: Some(Deep { watch: Some(Duration::from_millis(100)) }),
             tour: None,

@@ -52,7 +52,7 @@ pub(crate) fn look_at_everything(gate: &mut Gate, name: &str, snapshot: &Snapsho
         }
         step("S");
         step("R");
-        for keys in ["m", "esc", "m", "enter", "m", "m"] {
+        for keys in ["M", "esc", "M", "enter", "M", "M"] {
             step(keys);
         }
         step("r");

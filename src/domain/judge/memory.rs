@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Decision, Group, by_answer, is_gone};
+use super::{Decision, Group, Retired, by_answer, is_gone, retired_in};
 use crate::domain::{
     expectation::Answered,
     fingerprint::Fingerprint,
@@ -49,15 +49,13 @@ impl Searched {
     }
 }
 
-impl Group {
-    /// The key is known to be old: it is refused, and the expected one is accepted.
-    fn is_old(&self, key: Fingerprint) -> bool {
-        self.expected_accepted && self.searched.refused.contains(&key)
-    }
-}
-
 /// The decision without memory, with what memory says.
-pub(super) fn weigh(group: &Group, reading: &Reading<Key>, base: Decision) -> Decision {
+pub(super) fn weigh(
+    group: &Group,
+    reading: &Reading<Key>,
+    retired: &[Retired],
+    base: Decision,
+) -> Decision {
     // A damaged value is what is wrong, whatever else is there.
     if base.0 == Verdict::Malformed {
         return base;
@@ -71,8 +69,15 @@ pub(super) fn weigh(group: &Group, reading: &Reading<Key>, base: Decision) -> De
         Some(Memory::Searched(search)) => search,
     };
     let Some(expected) = &group.expected else { return base };
-    let class = search.class(expected.fingerprint, |key| group.is_old(key));
-    let weighed = Weighed { group, search, class, expected: expected.fingerprint };
+    let mut weighed = Weighed {
+        group,
+        search,
+        class: Class::NotAsked,
+        expected: expected.fingerprint,
+        reading,
+        retired,
+    };
+    weighed.class = search.class(expected.fingerprint, |key| weighed.is_old(key));
     if let Some(sent) = search.sent() {
         return weighed.watched(sent, reading, base);
     }
@@ -84,9 +89,22 @@ struct Weighed<'a> {
     search: &'a Search,
     class: Class,
     expected: Option<Fingerprint>,
+    reading: &'a Reading<Key>,
+    retired: &'a [Retired],
 }
 
 impl Weighed<'_> {
+    /// The key is known to be old: a rotation has replaced it, or it is refused and the expected one
+    /// is accepted.
+    fn is_old(&self, key: &KeyInMemory) -> bool {
+        let refused = key.fingerprint.is_some_and(|key| self.group.searched.refused.contains(&key));
+        let replaced = key
+            .exported
+            .as_deref()
+            .is_some_and(|exported| retired_in(self.retired, self.reading, exported).is_some());
+        key.fingerprint != self.expected && (replaced || (self.group.expected_accepted && refused))
+    }
+
     /// What it sends decides above all; where that cannot be told, it is said beside the rest.
     fn watched(&self, sent: Sent<'_>, reading: &Reading<Key>, base: Decision) -> Decision {
         let Some(watch) = &self.search.watch else { return base };
@@ -121,7 +139,7 @@ impl Weighed<'_> {
                 }
                 None => (Verdict::Current, said),
             }
-        } else if older || sends.is_some_and(|key| self.group.is_old(key)) {
+        } else if older || key.is_some_and(|key| self.is_old(key)) {
             (Verdict::Stale, said)
         } else {
             (Verdict::Mismatch, said)
@@ -147,7 +165,7 @@ impl Weighed<'_> {
     fn name(&self, key: &KeyInMemory) -> String {
         if key.fingerprint == self.expected {
             "the expected key".to_owned()
-        } else if key.fingerprint.is_some_and(|key| self.group.is_old(key)) {
+        } else if self.is_old(key) {
             format!("the old key {}", key.label)
         } else {
             format!("another key, {}", key.label)
@@ -267,7 +285,7 @@ impl Weighed<'_> {
             let unknown = self.search.unknown.is_some_and(|count| count > 0);
             return unknown.then(|| self.unknown_in_words());
         };
-        let old = first.fingerprint.is_some_and(|key| self.group.is_old(key));
+        let old = self.is_old(first);
         let name =
             if old { format!("the old key {}", first.label) } else { first.label.to_string() };
         Some(match others.count() {

@@ -13,10 +13,11 @@ use super::{Event, Flow};
 use crate::{
     domain::{
         credential::CredentialFacts,
-        fingerprint::Fingerprint,
+        fingerprint::{Fingerprint, SHOWN_CHARACTERS},
         key::Key,
         memory::{Deep, Gap, KeyInMemory, Memory, Permit, SHORTEST_KEY, Search, Watch},
         reading::{Reading, Yield},
+        rotation::retired,
         secret::SecretValue,
     },
     engine::reading_pool::{Read, read_all},
@@ -234,7 +235,12 @@ impl Flow {
                 _ => None,
             }
         });
-        let named: Arc<[String]> = named.collect();
+        // What rotations have replaced is known by its fingerprint too.
+        let replaced = retired(&self.rotations.known).into_iter().filter_map(|retired| {
+            (retired.credential == credential)
+                .then(|| self.interner.characters_of(&retired.fingerprint))?
+        });
+        let named: Arc<[String]> = named.chain(replaced).collect();
         lengths
             .into_iter()
             .map(|(prefix, lengths)| Form {
@@ -331,7 +337,7 @@ impl Flow {
                 label: there
                     .map_or_else(
                         || "the expected key".to_owned(),
-                        |key| key.shown(crate::domain::fingerprint::SHOWN_CHARACTERS),
+                        |key| key.shown(SHOWN_CHARACTERS),
                     )
                     .into(),
                 exported,
@@ -340,6 +346,24 @@ impl Flow {
                 too_short: false,
                 fresh: there.map_or(0, fresh),
             });
+        }
+        for old in retired(&self.rotations.known) {
+            let exported = Some(old.fingerprint.as_str());
+            let known = keys.iter().any(|key| key.exported.as_deref() == exported);
+            let characters = self.interner.characters_of(&old.fingerprint);
+            let Some(characters) = characters.filter(|_| !known) else { continue };
+            let there = found.copies.keys().find(|key| key.characters().starts_with(&characters));
+            if let Some(there) = there.filter(|_| old.credential == credential.id) {
+                keys.push(KeyInMemory {
+                    fingerprint: Some(*there),
+                    exported: Some(old.fingerprint),
+                    tag: None,
+                    label: there.shown(SHOWN_CHARACTERS).into(),
+                    copies: copies(there),
+                    too_short: false,
+                    fresh: fresh(there),
+                });
+            }
         }
         keys.sort_by_key(|key| std::cmp::Reverse(key.copies));
         keys

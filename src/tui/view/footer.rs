@@ -27,11 +27,12 @@ pub fn draw(model: &Model, regions: &Regions, buffer: &mut Buffer) -> Option<(u1
 fn word(model: &Model, spec: &ActionSpec, scope: Scope) -> Option<&'static str> {
     let footer = spec.footer.filter(|_| model.offers(spec.action))?;
     match (spec.action, scope) {
-        (Action::Enter, Scope::Filter) => Some("keep"),
+        (Action::Enter, Scope::Filter | Scope::Note) => Some("keep"),
         (Action::Enter, Scope::Help) => Some("run it"),
         (Action::Enter, Scope::Memory) => Some("search"),
         (Action::SearchMemory, Scope::Memory) => Some("search and watch"),
         (Action::Back, Scope::Memory) => Some("no"),
+        (Action::Enter, Scope::Confirm) => Some("record"),
         (Action::Back, Scope::Filter) => Some("clear"),
         (Action::Back, Scope::Table) => {
             (!model.filter.value().is_empty()).then_some("clear filter")
