@@ -269,7 +269,7 @@ fn move_by(model: &mut Model, by: isize) {
         Some(Overlay::Audit(_) | Overlay::Confirm { .. } | Overlay::Matrix { .. }) => {
             scroll_page(model, by);
         }
-        Some(Overlay::Note(_)) => {}
+        Some(Overlay::Note(_) | Overlay::Memory(_)) => {}
         Some(Overlay::Help { search, selected }) => {
             let last = model.help_entries(search.value()).len().saturating_sub(1);
             let to = selected.saturating_add_signed(by).min(last);
@@ -277,7 +277,6 @@ fn move_by(model: &mut Model, by: isize) {
                 *selected = to;
             }
         }
-        Some(Overlay::Memory(_)) => {}
         Some(Overlay::Filter) | None => {
             model.settled = true;
             let last = model.table.lines.len().saturating_sub(1);

@@ -435,9 +435,8 @@ fn memory_facts(page: &mut Page<'_>, memory: &Memory) {
             (false, copies) => format!("{copies} copies"),
         };
         let fresh = search.watch.map_or_else(String::new, |_| format!(", {} fresh", key.fresh));
-        spans.push(Span::raw(
-            page.model.glyphs.own(&format!("{}  {copies}{fresh}", key.label)).to_string(),
-        ));
+        let text = format!("{}  {copies}{fresh}", key.label);
+        spans.push(Span::raw(page.model.glyphs.own(&text)));
         page.spans("in memory", spans);
     }
     if let Some(watch) = search.watch {

@@ -49,7 +49,7 @@ pub fn draw(model: &Model, processes: &[Searchable], area: Rect, buffer: &mut Bu
     for process in processes {
         if layer != Some(&process.layer) {
             layer = Some(&process.layer);
-            let name = model.glyphs.own(&process.layer).to_string();
+            let name = model.glyphs.own(&process.layer);
             lines.push(Line::from(Span::styled(name, model.styles.heading)));
         }
         let text = format!("pid {}, {}", process.pid, model.glyphs.own(&process.who));
