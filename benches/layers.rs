@@ -68,6 +68,7 @@ fn check(inventory: &Inventory, catalogue: &Arc<Catalogue>) -> Arc<Snapshot> {
         credentials: BTreeSet::new(),
         rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: None,
         tour: None,
     };
     engine::check(setup, |_| {}).expect("a runtime")

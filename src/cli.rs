@@ -95,9 +95,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
     match arguments.command {
-        None if io::stdout().is_terminal() => dashboard::run(&arguments.run),
-        None => check::run(&arguments.run, check::Options::default()),
-        Some(Command::Check { run, options }) => check::run(&run, options),
+        None if io::stdout().is_terminal() => dashboard::run(&arguments.run, arguments.deep),
+        None => check::run(&arguments.run, arguments.deep, check::Options::default()),
+        Some(Command::Check { run, deep, options }) => check::run(&run, deep, options),
         Some(Command::Audit { run, options }) => audit::run(&run, &options),
         Some(Command::Confirm { run, options }) => confirm::run(&run, &options),
         Some(Command::History(options)) => history::run(&options),

@@ -16,6 +16,7 @@ pub mod key;
 pub mod layer;
 pub mod manager;
 pub mod mask;
+pub mod memory;
 pub mod outcome;
 pub mod place;
 pub mod query;

@@ -27,6 +27,7 @@ use crate::{
     domain::{
         command::{Command, Tour},
         fingerprint::FingerprintKey,
+        memory::Deep,
         request::PlannedRequests,
         snapshot::Snapshot,
     },
@@ -61,6 +62,8 @@ pub struct Setup {
     pub environments: BTreeSet<String>,
     /// Look at these credentials only; empty: all.
     pub credentials: BTreeSet<String>,
+    /// Search the memory of the processes whose layers allow it.
+    pub deep: Option<Deep>,
     /// The guided tour, in the demo.
     pub tour: Option<TourGuide>,
 }

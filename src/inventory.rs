@@ -278,6 +278,8 @@ pub enum LayerSpec {
         matching: ProcessMatch,
         /// How many there should be at least.
         min: Option<usize>,
+        /// Their memory may be searched, when a person asks for that.
+        memory: bool,
     },
     /// Applications of PM2.
     Pm2 {

@@ -36,7 +36,7 @@ use std::{
 };
 
 pub use home::absolute;
-pub use process::ProcessTable;
+pub use process::{ProcessTable, memory};
 pub use read_files::ReadFiles;
 
 use resolve::{Absence, Found};
@@ -167,8 +167,8 @@ pub fn read(
             };
             systemd::read(&request, credentials, surroundings)
         }
-        LayerSpec::Process { matching, min } => {
-            process::read(matching, *min, credentials, surroundings)
+        LayerSpec::Process { matching, min, memory } => {
+            process::read(matching, *min, *memory, credentials, surroundings)
         }
         LayerSpec::Pm2 { app, home } => {
             pm2::read(app.as_deref(), home.as_deref(), credentials, surroundings)

@@ -12,6 +12,7 @@ use rstest::rstest;
 use stalekey::{
     domain::{
         command::{Command, Tour},
+        memory::{Deep, Permit},
         outcome::{ContextHeader, Outcome, ProbeReason, ProbeResult, Trial},
         query::SortKey,
         snapshot::{ExpectedBy, Snapshot},
@@ -638,4 +639,48 @@ fn every_small_size_is_drawn() {
             }
         }
     }
+}
+
+// === memory ===
+
+/// The processes whose layers allow it are named before anything is searched, and only those that
+/// were named are.
+#[test]
+fn memory_is_searched_after_a_question_that_names_the_processes() {
+    let mut snapshot = incident();
+    for row in &mut snapshot.rows {
+        if let Some(process) = &mut row.evidence.process
+            && process.pid == 4182
+        {
+            (process.memory, process.start_ticks) = (Permit::Yes, 77);
+        }
+    }
+    let mut model = dashboard(Options::default(), 100, 30, snapshot);
+    assert!(press(&mut model, "M").is_empty());
+    let shown = screen(&model);
+    assert!(shown.contains("search memory?"), "{shown}");
+    assert!(shown.contains("pid 4182, gunicorn of user www"), "{shown}");
+    assert!(!shown.contains("pid 4190"), "its layer does not allow it");
+    assert!(press(&mut model, "esc").is_empty(), "that was a no");
+    assert_eq!(model.scope(), Scope::Table);
+    let search = |watch| {
+        let processes = [(4182, 77)].into();
+        vec![Effect::Send(Command::SearchMemory { deep: Deep { watch }, processes })]
+    };
+    assert_eq!(press(&mut model, "M enter"), search(None));
+    assert_eq!(press(&mut model, "M M"), search(Some(std::time::Duration::from_secs(3))));
+    assert_eq!(model.scope(), Scope::Table);
+}
+
+#[test]
+fn where_no_layer_allows_it_memory_is_not_searched() {
+    let mut model = dashboard(Options::default(), 100, 30, incident());
+    assert!(press(&mut model, "M").is_empty());
+    assert_eq!(model.scope(), Scope::Table);
+    assert!(screen(&model).contains("memory = \"allow\""), "{}", screen(&model));
+    press(&mut model, "?");
+    assert!(
+        !screen(&model).contains("Search the memory"),
+        "nothing is offered that cannot be done"
+    );
 }

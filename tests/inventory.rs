@@ -69,6 +69,7 @@ fn the_example_loads_and_shows_everything() {
                 ..ProcessMatch::default()
             },
             min: Some(2),
+            memory: true,
         }
     );
     let kinds: std::collections::BTreeSet<_> =
@@ -161,6 +162,7 @@ fn effects_are_what_reaches_out() {
                        importer.service"
                     .to_owned()
             },
+            Effect::Memory { what: "command /gunicorn .*api/, user www-data".to_owned() },
             Effect::Containers { what: "label role=batch, through docker or podman".to_owned() },
             Effect::Containers { what: "name mailer-1, through docker or podman".to_owned() },
             Effect::Containers { what: "project shop, service api, through docker".to_owned() },

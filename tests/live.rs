@@ -88,6 +88,7 @@ fn setup(folder: &Path) -> Setup {
         credentials: BTreeSet::new(),
         rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: None,
         tour: None,
     }
 }

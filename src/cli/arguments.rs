@@ -11,7 +11,8 @@ use clap::{
 };
 
 use super::{
-    Exit, audit, check, confirm, demo, fingerprint, history, providers, setting::RunArguments,
+    Exit, audit, check, confirm, demo, fingerprint, history, providers,
+    setting::{DeepArguments, RunArguments},
 };
 
 /// Names the layer that still holds the old API key.
@@ -22,6 +23,8 @@ use super::{
 pub(super) struct Arguments {
     #[command(flatten)]
     pub run: RunArguments,
+    #[command(flatten)]
+    pub deep: DeepArguments,
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -32,6 +35,8 @@ pub(super) enum Command {
     Check {
         #[command(flatten)]
         run: RunArguments,
+        #[command(flatten)]
+        deep: DeepArguments,
         #[command(flatten)]
         options: check::Options,
     },

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::{
     Exit, Failure,
-    setting::{self, RunArguments},
+    setting::{self, DeepArguments, RunArguments},
     terminal,
 };
 use crate::{
@@ -53,9 +53,13 @@ pub(super) enum FailOn {
 }
 
 /// Runs one pass over the user's inventory.
-pub(super) fn run(arguments: &RunArguments, options: Options) -> Result<Exit, Failure> {
+pub(super) fn run(
+    arguments: &RunArguments,
+    deep: DeepArguments,
+    options: Options,
+) -> Result<Exit, Failure> {
     let user = setting::user()?;
-    let setup = setting::setup(arguments, &user)?;
+    let setup = Setup { deep: deep.deep(), ..setting::setup(arguments, &user)? };
     pass(setup, options)
 }
 

@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     Exit, Failure,
-    setting::{self, RunArguments, User},
+    setting::{self, DeepArguments, RunArguments, User},
     terminal::{no_color, speaks_utf8},
     welcome,
 };
@@ -17,10 +17,10 @@ use crate::{
 };
 
 /// Opens the dashboard on the user's inventory; without one, its welcome screen.
-pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &RunArguments, deep: DeepArguments) -> Result<Exit, Failure> {
     let user = setting::user()?;
     match setting::setup(arguments, &user) {
-        Ok(setup) => open(setup, &user, None),
+        Ok(setup) => open(Setup { deep: deep.deep(), ..setup }, &user, None),
         Err(Failure::NoInventory { looked_in }) => welcome_screen(looked_in, &user),
         Err(failure) => Err(failure),
     }

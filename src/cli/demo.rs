@@ -92,6 +92,7 @@ fn setup(demo: &Demo, user: &User, guided: bool) -> Result<Setup, Failure> {
         },
         // What is built in needs nobody's trust.
         trust: Arc::new(crate::inventory::trust::Trust::All),
+        deep: None,
         tour: guided.then(|| {
             let (tour, next) = demo.tour();
             TourGuide { tour, next }

@@ -6,13 +6,14 @@ use std::{
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 use clap::Args;
 
 use super::{Failure, operator::operator, user_salt};
 use crate::{
-    domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
+    domain::{fingerprint::FingerprintKey, inert::inert, memory::Deep, secret::SecretValue},
     engine::{RotationSetup, Setup},
     formats::Environment,
     inventory::{
@@ -49,6 +50,32 @@ pub(super) struct RunArguments {
     /// Probes in any second to one host, for this run; for a gateway of your own
     #[arg(long, value_name = "COUNT")]
     pub requests_per_second: Option<NonZeroU32>,
+}
+
+/// How deep to look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+pub(super) struct DeepArguments {
+    /// Search the memory of the processes whose layers say `memory = "allow"`
+    #[arg(long)]
+    deep: bool,
+    /// Search them again and again for so long, to see which key they send
+    #[arg(long, value_name = "SECONDS", requires = "deep", value_parser = seconds)]
+    watch: Option<Duration>,
+}
+
+impl DeepArguments {
+    pub(super) fn deep(self) -> Option<Deep> {
+        self.deep.then_some(Deep { watch: self.watch })
+    }
+}
+
+/// `3s` or `3`.
+fn seconds(text: &str) -> Result<Duration, &'static str> {
+    let number = text.strip_suffix('s').unwrap_or(text);
+    match number.parse() {
+        Ok(seconds @ 1..=60) => Ok(Duration::from_secs(seconds)),
+        _ => Err("it takes 1 to 60 seconds: 3s"),
+    }
 }
 
 impl RunArguments {
@@ -113,6 +140,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
         rotations: RotationSetup { history, operator: operator(), old_keys: Vec::new() },
         trust: Arc::new(Trust::All),
+        deep: None,
         tour: None,
         inventory,
     })

@@ -1,7 +1,10 @@
 //! What a front end may ask of the engine. Front ends and engine talk through channels only.
 
+use std::collections::BTreeSet;
+
 use crate::domain::{
     fingerprint::Fingerprint,
+    memory::Deep,
     rotation::{Member, NewKey, Tick},
     snapshot::RowIdentity,
 };
@@ -22,6 +25,13 @@ pub enum Command {
         credential: String,
         /// The key.
         fingerprint: Option<Fingerprint>,
+    },
+    /// Search the memory of these processes, as far as their layers allow it.
+    SearchMemory {
+        /// How deep.
+        deep: Deep,
+        /// Pids, and when each started in ticks of the kernel.
+        processes: BTreeSet<(u32, u64)>,
     },
     /// Something of a rotation is to be recorded.
     Rotation(RotationWish),

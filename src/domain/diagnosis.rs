@@ -25,6 +25,7 @@ mod sk209;
 mod sk211;
 mod sk213;
 mod sk216;
+mod sk218;
 mod sk222;
 mod sk301;
 mod sk302;
@@ -164,6 +165,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk211 "SK211" "a mounted file is the one from before";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
+    sk218 "SK218" "another key is in memory beside the expected one";
     sk222 "SK222" "a reboot brings an old key back";
     sk301 "SK301" "literal quotes in the value";
     sk302 "SK302" "a carriage return in the value";

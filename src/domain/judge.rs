@@ -1,5 +1,7 @@
 //! The judgement: readings and outcomes in, rows, findings and chains out. Pure.
 
+mod memory;
+
 use std::{collections::HashMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
@@ -119,6 +121,7 @@ struct Group {
     expected_accepted: bool,
     pending: bool,
     keys_differ: bool,
+    searched: memory::Searched,
 }
 
 impl Groups {
@@ -145,6 +148,7 @@ impl Groups {
                 keys.sort_unstable();
                 keys.dedup();
                 let group = Group {
+                    searched: memory::Searched::of(answered, environment, expected.as_ref()),
                     expected_accepted: expected
                         .as_ref()
                         .and_then(|expected| expected.fingerprint)
@@ -242,7 +246,7 @@ fn decide(
     if let Some(container) = reading.own_container().filter(|container| !container.runs) {
         return certain(Verdict::Unproven, not_running(group, reading, container));
     }
-    match &reading.state {
+    let base = match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
         State::Unreadable(why) if reading.is_running() => {
             certain(Verdict::Unproven, why.detail.clone())
@@ -262,7 +266,8 @@ fn decide(
         }
         State::Opaque(reason) => opaque(question, reading, layer, *reason),
         State::Found(key) => found(group, reading, probe, key, retired(&question.retired, reading)),
-    }
+    };
+    memory::weigh(group, reading, &question.retired, base)
 }
 
 /// Of a container that does not run: what it would start with.
@@ -407,7 +412,15 @@ impl Changed {
 
 /// The rotation that the key of this reading goes with, or has gone with.
 fn retired<'a>(retired: &'a [Retired], reading: &Reading<Key>) -> Option<&'a Retired> {
-    let exported = reading.state.found()?.exported.as_deref()?;
+    retired_in(retired, reading, reading.state.found()?.exported.as_deref()?)
+}
+
+/// The rotation that a key goes with, where this reading stands.
+fn retired_in<'a>(
+    retired: &'a [Retired],
+    reading: &Reading<Key>,
+    exported: &str,
+) -> Option<&'a Retired> {
     retired.iter().rev().find(|retired| {
         retired.fingerprint == exported
             && retired.credential == reading.credential
@@ -475,14 +488,18 @@ fn found(
             other => other,
         };
     }
-    let gone = matches!(probe.outcome, Outcome::Dead | Outcome::AccountDisabled);
-    if gone && group.expected_accepted {
+    if is_gone(probe.outcome) && group.expected_accepted {
         let reason =
             format!("{wording} a key the provider refuses; {} is accepted", expected.label);
         return decision(Verdict::Stale, certainty, reason);
     }
     let reason = format!("{wording} another key than {} ({by})", expected.label);
     decision(Verdict::Mismatch, certainty, reason)
+}
+
+/// The provider knows the key no more.
+const fn is_gone(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Dead | Outcome::AccountDisabled)
 }
 
 /// What the provider's answer makes of a row that holds the expected key.

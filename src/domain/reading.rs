@@ -16,6 +16,7 @@ use crate::domain::{
     container::ContainerFacts,
     layer::{Instance, LayerKind},
     manager::Manager,
+    memory::Memory,
     place::{Place, Position},
     running::{PodFacts, ProcessFacts},
     trap::Trapped,
@@ -413,6 +414,9 @@ pub struct Evidence {
     /// The container behind the row: its own, or the one that its process runs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub container: Option<Box<ContainerFacts>>,
+    /// What a search of its memory found, where a person asked for one.
+    #[serde(skip)]
+    pub memory: Option<Memory>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

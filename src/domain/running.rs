@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::domain::memory::Permit;
+
 /// What is known of the process behind a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ProcessFacts {
@@ -22,6 +24,12 @@ pub struct ProcessFacts {
     pub supervisor: Option<Supervisor>,
     /// What a person has to do to learn more than this row says; a clause, inert.
     pub remedy: Option<String>,
+    /// When it started, in ticks of the kernel: with the pid, what no other process ever has.
+    #[serde(skip)]
+    pub start_ticks: u64,
+    /// Whether its memory may be searched, when a person asks for that.
+    #[serde(skip)]
+    pub memory: Permit,
 }
 
 impl ProcessFacts {

@@ -1,5 +1,6 @@
 //! The flow as a state machine: what arrives changes it, and at any time it can say what it sees.
 
+mod memory;
 mod picture;
 mod requests;
 mod rotations;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use self::memory::MemoryCheck;
 use crate::{
     domain::{
         command::Tour,
@@ -37,7 +39,10 @@ use crate::{
         reading_pool::{Read, read_all},
         watch::WatchList,
     },
-    layers::{self, ReadFiles, Surroundings},
+    layers::{
+        self, ReadFiles, Surroundings,
+        memory::{Found, ProcessIdentity, Refusal},
+    },
     probe::{Counts, Limits, Plan, Prober, way_to},
 };
 
@@ -55,6 +60,13 @@ pub(super) enum Event {
         layer: usize,
         /// What it came to.
         read: Read<Vec<Reading<SecretValue>>>,
+    },
+    /// The memory of a process was searched.
+    Searched {
+        /// Whose.
+        who: ProcessIdentity,
+        /// What it came to.
+        found: Box<Result<Found, Refusal>>,
     },
     /// A provider answered.
     Answered {
@@ -115,6 +127,7 @@ pub(super) struct Flow {
     rounds: usize,
     answers: HashMap<ProbeIdentity, Answer>,
     again: Option<Again>,
+    memory: MemoryCheck,
     cancel: CancellationToken,
     marks: BTreeMap<(String, String), Fingerprint>,
     counts: Counts,
@@ -163,6 +176,7 @@ impl Flow {
             rounds: 0,
             answers: HashMap::new(),
             again: None,
+            memory: MemoryCheck::default(),
             cancel: CancellationToken::new(),
             marks: BTreeMap::new(),
             counts: Counts::default(),
@@ -184,7 +198,7 @@ impl Flow {
 
     /// Something is still to come.
     pub(super) fn is_running(&self) -> bool {
-        self.reading > 0 || self.rounds > 0
+        self.reading > 0 || self.rounds > 0 || self.memory.running > 0
     }
 
     /// When the last pass over layers began.
@@ -281,9 +295,11 @@ impl Flow {
                 if self.reading == 0 {
                     self.settle();
                     self.forget();
+                    self.search();
                     self.ask();
                 }
             }
+            Event::Searched { who, found } => self.searched(who, *found),
             Event::Answered { identity, result } => {
                 self.asking.remove(&*identity);
                 self.learn(*identity, *result);
@@ -301,8 +317,9 @@ impl Flow {
         }
         if !self.is_running() {
             self.progress.running = false;
-            if let Some(again) = self.again.take() {
-                self.read(again.layers, again.freshness);
+            match self.again.take() {
+                Some(again) => self.read(again.layers, again.freshness),
+                None => self.search_what_was_wished(),
             }
         }
     }
@@ -560,6 +577,7 @@ impl Flow {
         let kept = |key: Fingerprint| held.contains(&key) || rotations.keeps(key);
         self.interner.keep_only(kept);
         self.answers.retain(|identity, _| kept(identity.fingerprint));
+        self.forget_memory();
     }
 
     fn timed_out(&self, layer: usize) -> Vec<Reading<SecretValue>> {

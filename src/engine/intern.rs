@@ -79,6 +79,26 @@ impl Interner {
         keys
     }
 
+    /// Every distinct value.
+    pub(super) fn all(&self) -> impl Iterator<Item = (Fingerprint, &SecretValue)> {
+        self.secrets.iter().map(|(fingerprint, secret)| (*fingerprint, secret))
+    }
+
+    /// What the characters of a fingerprint begin with that is written in full or as it is shown;
+    /// `None` for one that cannot be compared with those of this run.
+    pub(super) fn characters_of(&self, text: &str) -> Option<String> {
+        let written = match text.rsplit_once(':') {
+            Some((scheme, characters)) => {
+                let any = self.fingerprint_key.fingerprint(&SecretValue::new(""));
+                let exported = self.fingerprint_key.export(&any);
+                let same = exported.rsplit_once(':').is_some_and(|(own, _)| own == scheme);
+                same.then(|| characters.to_owned())?
+            }
+            None => text.chars().filter(|character| *character != '-').collect(),
+        };
+        (written.len() >= SHOWN_CHARACTERS).then(|| written.to_uppercase())
+    }
+
     /// Distinct keys with this fingerprint, written in full or as it is shown.
     pub(super) fn named(&self, text: &str) -> Vec<Fingerprint> {
         let short: String =

@@ -481,6 +481,19 @@ pub(super) struct Process {
     tree: Option<Tree>,
     /// How many there should be at least.
     min: Option<u32>,
+    /// Whether their memory may be searched for keys, when a person asks for that: "never" (the
+    /// default) or "allow".
+    memory: Option<Search>,
+}
+
+/// Whether memory may be searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+enum Search {
+    /// It may not.
+    Never,
+    /// It may, when a person asks for that.
+    Allow,
 }
 
 /// How far a match reaches.
@@ -575,6 +588,7 @@ impl Rules for Process {
                 descendants: self.tree == Some(Tree::Descendants),
             },
             min: self.min.map(|min| min as usize),
+            memory: self.memory == Some(Search::Allow),
         }
     }
 }

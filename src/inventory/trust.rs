@@ -124,8 +124,9 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
     let outside = |path| outside(folder, path).map(|path| Effect::ReadOutside { path });
     let mut effects: Vec<_> = layer.kind.paths().into_iter().filter_map(outside).collect();
     match &layer.kind {
-        LayerSpec::Process { matching, .. } => {
+        LayerSpec::Process { matching, memory, .. } => {
             effects.push(Effect::Processes { what: in_words(matching) });
+            effects.extend(memory.then(|| memory_of(matching)));
         }
         LayerSpec::Container { matching, engine } => {
             effects.push(Effect::Containers { what: containers_in_words(matching, *engine) });
@@ -153,6 +154,11 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
         _ => {}
     }
     effects
+}
+
+/// The effect of searching the memory of these processes.
+pub fn memory_of(matching: &ProcessMatch) -> Effect {
+    Effect::Memory { what: in_words(matching) }
 }
 
 /// The path, when it is not beneath `folder`. Compared by whole components: `/a/project-evil` is not

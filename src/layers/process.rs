@@ -4,6 +4,7 @@
 mod clock;
 mod elf;
 mod live;
+pub mod memory;
 mod permission;
 mod selector;
 mod service;
@@ -30,6 +31,7 @@ use crate::{
     domain::{
         credential::CredentialFacts,
         layer::Instance,
+        memory::Permit,
         place::Place,
         reading::{
             Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank, Unreadable,
@@ -39,7 +41,7 @@ use crate::{
         secret::SecretValue,
     },
     formats::{Contents, Environment},
-    inventory::ProcessMatch,
+    inventory::{ProcessMatch, trust::memory_of},
 };
 
 /// What Node's cluster gives each of its workers, and PM2's daemon with it.
@@ -51,6 +53,7 @@ const MAKES_SURE: &str = "; a restart makes it sure";
 pub(super) fn read(
     matching: &ProcessMatch,
     min: Option<usize>,
+    memory: bool,
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
@@ -62,7 +65,11 @@ pub(super) fn read(
         Ok(chosen) => chosen,
         Err(absence) => return vec![absent(absence)],
     };
-    let mut found = instances(chosen, credentials, surroundings, rights);
+    let search = Search {
+        allowed: memory && surroundings.trust.grants(&memory_of(matching)),
+        of_others: matching.user.is_some() || matching.pid.is_some(),
+    };
+    let mut found = instances(chosen, credentials, surroundings, rights, search);
     if found.len() < min.unwrap_or(1) {
         let missing =
             if found.is_empty() { MissingReason::NotRunning } else { MissingReason::TooFew };
@@ -87,7 +94,8 @@ pub(super) fn inside(
     let all = table.with_descendants(BTreeSet::from([pid]));
     // Nothing but a daemon: that is no application, and no failure of the container's row.
     let chosen = selector::without_supervisors(all, table).unwrap_or_default();
-    let mut found = instances(chosen, credentials, surroundings, Rights::of_this_process());
+    let rights = Rights::of_this_process();
+    let mut found = instances(chosen, credentials, surroundings, rights, Search::NEVER);
     // A container that is restarted launches them with the same environment once more.
     let remedies = found.iter_mut().filter_map(|found| found.evidence.process.as_mut());
     for remedy in remedies.filter_map(|process| process.remedy.as_mut()) {
@@ -110,7 +118,8 @@ pub(super) fn of_manager(
         return Err(unsupported());
     }
     let chosen = selector::without_supervisors(chosen, table)?;
-    let found = instances(chosen, credentials, surroundings, Rights::of_this_process());
+    let rights = Rights::of_this_process();
+    let found = instances(chosen, credentials, surroundings, rights, Search::NEVER);
     if found.is_empty() { Err(Absence::Missing(MissingReason::NotRunning)) } else { Ok(found) }
 }
 
@@ -170,11 +179,12 @@ fn instances(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
     rights: Rights,
+    search: Search,
 ) -> Vec<Found> {
     let table = surroundings.processes();
     let wanted = credentials.iter().flat_map(|credential| credential.wanted_variables()).collect();
     let symbols = &surroundings.files.symbols;
-    let mut reader = Reader { table, wanted, symbols, rights, held: BTreeMap::new() };
+    let mut reader = Reader { table, wanted, symbols, rights, search, held: BTreeMap::new() };
     chosen
         .into_iter()
         .filter_map(|pid| table.get(pid))
@@ -209,11 +219,25 @@ struct Look {
     remedy: Option<String>,
 }
 
+/// What the layer says of searching memory.
+#[derive(Clone, Copy)]
+struct Search {
+    /// It allows it.
+    allowed: bool,
+    /// It names the user or the number, so that root may search what is not root's.
+    of_others: bool,
+}
+
+impl Search {
+    const NEVER: Self = Self { allowed: false, of_others: false };
+}
+
 struct Reader<'a> {
     table: &'a ProcessTable,
     wanted: BTreeSet<&'a str>,
     symbols: &'a Symbols,
     rights: Rights,
+    search: Search,
     /// Which of the wanted variables a supervisor's own environment has, by its pid.
     held: BTreeMap<u32, Option<BTreeSet<String>>>,
 }
@@ -264,12 +288,35 @@ impl Reader<'_> {
                         holds: None,
                     }),
                     remedy: look.remedy,
+                    start_ticks: process.start_ticks,
+                    memory: self.permit(process),
                 }),
                 ..Evidence::default()
             },
             held_by_supervisor: held,
             ..Found::configured(look.contents)
         })
+    }
+
+    /// Whether its memory may be searched: no supervisor's, which holds what it gives to others, and
+    /// by root nobody else's unless the layer says whose.
+    fn permit(&self, process: &Process) -> Permit {
+        let Search { allowed, of_others } = self.search;
+        if !allowed {
+            return Permit::No;
+        }
+        if process.is_pm2_daemon() || selector::is_daemon(process) {
+            let why = "it holds the keys of what it runs, so what it holds tells nothing";
+            return Permit::Refused(why.to_owned());
+        }
+        if self.rights.is_root() && process.user_id != 0 && !of_others {
+            let user = self.table.user(process.user_id);
+            return Permit::Refused(format!(
+                "it belongs to user `{user}`: root searches it when `match` says \
+                 `user = \"{user}\"`"
+            ));
+        }
+        Permit::Yes
     }
 
     fn launch(&self, pid: u32) -> Option<Launch> {

@@ -260,6 +260,12 @@ impl Provider {
         })
     }
 
+    /// The value has a form of this provider's keys that begins with something public.
+    pub fn has_form(&self, value: &SecretValue) -> bool {
+        let fits = |shape: &Shape| !shape.entry.prefix.is_empty() && shape.fits(value.expose());
+        self.shapes.iter().any(fits)
+    }
+
     /// The format with this name is nobody else's: a value of it is surely this provider's key.
     pub fn is_telling(&self, shape: &str) -> bool {
         let name = shape.strip_prefix(self.id()).and_then(|rest| rest.strip_prefix('/'));

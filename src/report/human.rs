@@ -93,7 +93,9 @@ fn write_rows(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io::Re
         writeln!(out, "{}", text.trim_end())?;
         let who = row.evidence.process.as_ref().map(ProcessFacts::who);
         let who = who.or_else(|| row.own_container().map(ContainerFacts::who));
-        let why = (row.verdict != Verdict::Current).then(|| row.reason.clone());
+        // What memory says stands nowhere else in the table.
+        let why = (row.verdict != Verdict::Current || row.evidence.memory.is_some())
+            .then(|| row.reason.clone());
         let below: Vec<String> = who.into_iter().chain(why).collect();
         if !below.is_empty() {
             writeln!(out, "      {}", paint.dim(&below.join(": ")))?;

@@ -5,6 +5,7 @@
 
 mod after;
 mod container;
+mod memory;
 mod pod;
 mod rotations;
 
@@ -18,7 +19,9 @@ use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use self::{after::PredictionReport, container::ContainerReport, pod::PodReport};
+use self::{
+    after::PredictionReport, container::ContainerReport, memory::MemoryReport, pod::PodReport,
+};
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -282,6 +285,9 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// What a search of its memory found, where a person asked for one (`--deep`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryReport<'a>>,
     /// The container behind the row: its own, or the one that its process runs in.
     #[serde(skip_serializing_if = "Option::is_none")]
     container: Option<ContainerReport<'a>>,
@@ -663,6 +669,7 @@ impl<'a> EvidenceReport<'a> {
                 remedy: process.remedy.as_deref(),
             }),
             container: evidence.container.as_deref().map(ContainerReport::of),
+            memory: evidence.memory.as_ref().map(MemoryReport::of),
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum Scope {
     Matrix,
     /// The list of actions.
     Help,
+    /// The question before memory is searched.
+    Memory,
 }
 
 impl Scope {
@@ -66,6 +68,8 @@ pub enum Action {
     RecheckAll,
     /// This row's key is the expected one.
     Expect,
+    /// Search the memory of processes, after asking.
+    SearchMemory,
     /// Copy the command that fixes it.
     CopyCommand,
     /// Copy where the value stands.
@@ -117,9 +121,9 @@ pub struct ActionSpec {
     pub priority: u8,
 }
 
-use Scope::{Audit, Confirm, Details, Filter, Help, Matrix, Note, Table};
+use Scope::{Audit, Confirm, Details, Filter, Help, Matrix, Memory, Note, Table};
 
-const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Audit, Note, Confirm, Matrix, Help];
+const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Audit, Note, Confirm, Matrix, Help, Memory];
 const READING: &[Scope] = &[Table, Details];
 const MOVING: &[Scope] = &[Table, Filter, Details, Audit, Confirm, Matrix, Help];
 
@@ -147,7 +151,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::Enter,
         name: "enter",
         chords: &["enter"],
-        scopes: &[Table, Filter, Note, Confirm, Help],
+        scopes: &[Table, Filter, Note, Confirm, Help, Memory],
         footer: Some("details"),
         help: "Everything about the selected row",
         priority: 2,
@@ -223,6 +227,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         footer: Some("re-check all"),
         help: "Read every layer and ask about every key again",
         priority: 10,
+    },
+    ActionSpec {
+        action: Action::SearchMemory,
+        name: "search-memory",
+        chords: &["M"],
+        scopes: &[Table, Details, Memory],
+        footer: Some("memory"),
+        help: "Search the memory of processes for the keys, where layers allow it; asks first",
+        priority: 12,
     },
     ActionSpec {
         action: Action::Group,

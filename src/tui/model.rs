@@ -8,6 +8,7 @@ use tui_input::Input;
 
 use crate::{
     domain::{
+        memory::Permit,
         query::{Filter, Query, SortKey, severity},
         snapshot::{Row, RowIdentity, Snapshot},
     },
@@ -55,6 +56,21 @@ pub enum Overlay {
         /// Which of the found actions is selected.
         selected: usize,
     },
+    /// The question before these processes are searched.
+    Memory(Vec<Searchable>),
+}
+
+/// A process that may be searched, as the question names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Searchable {
+    /// Its layer.
+    pub layer: String,
+    /// Its pid.
+    pub pid: u32,
+    /// When it started, in ticks of the kernel.
+    pub start_ticks: u64,
+    /// Program and user.
+    pub who: String,
 }
 
 /// One line that tells what just happened.
@@ -156,6 +172,7 @@ impl Model {
             Some(Overlay::Confirm { .. }) => Scope::Confirm,
             Some(Overlay::Matrix { .. }) => Scope::Matrix,
             Some(Overlay::Help { .. }) => Scope::Help,
+            Some(Overlay::Memory(_)) => Scope::Memory,
         }
     }
 
@@ -339,8 +356,24 @@ impl Model {
     pub fn offers(&self, action: Action) -> bool {
         match action {
             Action::NextStep => self.snapshot.tour.as_ref().is_some_and(|tour| tour.next.is_some()),
+            Action::SearchMemory => !self.searchable().is_empty(),
             _ => true,
         }
+    }
+
+    /// The processes whose layers allow that their memory is searched, each once.
+    pub fn searchable(&self) -> Vec<Searchable> {
+        let processes = self.snapshot.rows.iter().filter_map(|row| {
+            let process = row.evidence.process.as_ref()?;
+            (process.memory == Permit::Yes).then(|| Searchable {
+                layer: row.identity.layer.clone(),
+                pid: process.pid,
+                start_ticks: process.start_ticks,
+                who: process.who(),
+            })
+        });
+        let once: std::collections::BTreeSet<Searchable> = processes.collect();
+        once.into_iter().collect()
     }
 
     /// The actions that the help shows for what is searched.

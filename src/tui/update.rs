@@ -1,10 +1,12 @@
 //! What every message does to the model. Pure: no clock, no files, no runtime.
 
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
 use crate::{
-    domain::{command::Command, verdict::Verdict},
+    domain::{command::Command, memory::Deep, verdict::Verdict},
     tui::{
         action::{Action, Scope},
         keymap::KeyChord,
@@ -15,6 +17,9 @@ use crate::{
         view::{self, details, layout},
     },
 };
+
+/// How long processes are watched.
+const WATCH: Duration = Duration::from_secs(3);
 
 /// Takes one message.
 pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
@@ -125,6 +130,7 @@ fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
             return vec![Effect::Send(Command::RecheckAll)];
         }
         Action::Expect => return expect(model),
+        Action::SearchMemory => return search_memory(model),
         Action::CopyCommand => return copy_command(model),
         Action::CopyPlace => return copy_place(model),
         Action::NextStep => {
@@ -185,6 +191,7 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             }
             perform(model, action)
         }
+        Some(Overlay::Memory(_)) => searched(model, None),
         Some(Overlay::Note(_)) => rotation::keep_note(model),
         Some(Overlay::Confirm { .. }) => rotation::record_confirmation(model),
         Some(Overlay::Details { .. } | Overlay::Audit(_) | Overlay::Matrix { .. }) => Vec::new(),
@@ -266,7 +273,7 @@ fn move_by(model: &mut Model, by: isize) {
         Some(Overlay::Audit(_) | Overlay::Confirm { .. } | Overlay::Matrix { .. }) => {
             scroll_page(model, by);
         }
-        Some(Overlay::Note(_)) => {}
+        Some(Overlay::Note(_) | Overlay::Memory(_)) => {}
         Some(Overlay::Help { search, selected }) => {
             let last = model.help_entries(search.value()).len().saturating_sub(1);
             let to = selected.saturating_add_signed(by).min(last);
@@ -419,6 +426,30 @@ fn expect(model: &mut Model) -> Vec<Effect> {
         credential: identity.credential,
         fingerprint,
     })]
+}
+
+/// Asks first; where the question stands there already, searches and watches.
+fn search_memory(model: &mut Model) -> Vec<Effect> {
+    if model.scope() == Scope::Memory {
+        return searched(model, Some(WATCH));
+    }
+    let processes = model.searchable();
+    if processes.is_empty() {
+        model.complain("No process may be searched: its layer says so by memory = \"allow\"");
+    } else {
+        model.overlays.push(Overlay::Memory(processes));
+    }
+    Vec::new()
+}
+
+/// Those that were named are searched, and no others.
+fn searched(model: &mut Model, watch: Option<Duration>) -> Vec<Effect> {
+    let Some(Overlay::Memory(processes)) = model.overlays.pop() else { return Vec::new() };
+    let what =
+        if watch.is_some() { "Searching memory, and watching for 3 s" } else { "Searching memory" };
+    model.say(what);
+    let processes = processes.iter().map(|it| (it.pid, it.start_ticks)).collect();
+    vec![Effect::Send(Command::SearchMemory { deep: Deep { watch }, processes })]
 }
 
 fn copy_command(model: &mut Model) -> Vec<Effect> {

@@ -18,6 +18,7 @@ pub mod footer;
 pub mod header;
 pub mod help;
 pub mod layout;
+pub mod memory;
 pub mod parts;
 pub mod rotation;
 pub mod rows;
@@ -80,6 +81,7 @@ fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
                 cursor = Some(rotation::draw_note(model, input, area, buffer));
             }
             Overlay::Details { scroll } => details::draw(model, *scroll, area, buffer),
+            Overlay::Memory(processes) => memory::draw(model, processes, area, buffer),
             Overlay::Help { search, selected } => {
                 cursor = help::draw(model, search, *selected, area, buffer);
             }

@@ -3,7 +3,9 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use stalekey::{
-    domain::{credential::CredentialFacts, fingerprint::FingerprintKey, snapshot::Snapshot},
+    domain::{
+        credential::CredentialFacts, fingerprint::FingerprintKey, memory::Deep, snapshot::Snapshot,
+    },
     engine::{self, Setup},
     inventory,
     layers::{self, ReadFiles, Surroundings},
@@ -12,6 +14,7 @@ use stalekey::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use super::{
@@ -441,7 +444,10 @@ impl Scene {
                 changing.tell(&format!("put {variable}={}", key.text()));
             }
             let pid = changing.pid();
-            self.layer("changing", &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}"));
+            self.layer(
+                "changing",
+                &format!("kind = \"process\"\nmemory = \"allow\"\nmatch = {{ pid = {pid} }}"),
+            );
             if memory_can_be_read() {
                 self.whole(&changed);
             }
@@ -451,7 +457,7 @@ impl Scene {
             let pid = process.pid();
             self.layer(
                 &format!("process {pid}"),
-                &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}"),
+                &format!("kind = \"process\"\nmemory = \"allow\"\nmatch = {{ pid = {pid} }}"),
             );
         }
         self.layer(
@@ -519,6 +525,7 @@ pub(crate) fn setup(world: &World, inventory: &str, shell: &Variables) -> Setup 
         credentials: BTreeSet::new(),
         rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: Some(Deep { watch: Some(Duration::from_millis(100)) }),
         tour: None,
     }
 }
@@ -540,6 +547,8 @@ fn every_layer_kind_through_every_front_end() {
     let runs: &[&[&str]] = &[
         &["check", "--offline"],
         &["check", "--offline", "--format", "json"],
+        &["check", "--offline", "--deep"],
+        &["check", "--offline", "--deep", "--watch", "1s", "--format", "json"],
         &["check", "--offline", "--fail-on", "never"],
         &["--offline"],
         &["--offline", "--environment", "production", "--credential", "lines"],

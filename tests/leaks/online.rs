@@ -101,6 +101,7 @@ fn what_a_hostile_provider_answers_stays_there() {
         credentials: BTreeSet::new(),
         rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        deep: None,
         tour: None,
     };
     let snapshot = engine::check(setup, |_| {}).expect("a pass");

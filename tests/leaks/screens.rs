@@ -52,6 +52,9 @@ pub(crate) fn look_at_everything(gate: &mut Gate, name: &str, snapshot: &Snapsho
         }
         step("S");
         step("R");
+        for keys in ["M", "esc", "M", "enter", "M", "M"] {
+            step(keys);
+        }
         step("r");
         for (wide, high) in [(30, 8), (80, 24), (300, 90)] {
             update(&mut model, Message::Resize(wide, high));

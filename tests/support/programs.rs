@@ -250,6 +250,14 @@ impl Program {
         self.line(|line| line == pid);
     }
 
+    /// Says a word to an application, which answers when it has done it.
+    pub(crate) fn tell(&mut self, word: &str) {
+        let input = self.child.stdin.as_mut().expect("a pipe");
+        writeln!(input, "{word}").and_then(|()| input.flush()).expect("it listens");
+        let done = format!("did {word}");
+        self.line(|line| line == done);
+    }
+
     /// Where a service listens.
     pub(crate) fn port(&self) -> u16 {
         self.port.expect("it was asked before")

@@ -165,7 +165,16 @@ pub(super) fn by_outcome(
 
 /// A running row with an old key, or one that is likely to have it.
 pub(super) fn is_old_process(row: &Row) -> bool {
-    row.running && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch)
+    row.running && matches!(row.verdict, Verdict::Stale | Verdict::Mismatch) && !sends_another(row)
+}
+
+/// It sends another key than the expected one, which its environment holds.
+pub(super) fn sends_another(row: &Row) -> bool {
+    let expected = row.expected.as_ref().and_then(|expected| expected.fingerprint);
+    row.rank == Rank::Sent
+        && row.verdict.is_error()
+        && expected.is_some()
+        && row.key().map(|key| key.fingerprint) == expected
 }
 
 /// It has its key since it was launched, as far as is known.

@@ -2,7 +2,7 @@
 
 use super::{Finding, Fix, Scene, Severity, scene::name};
 use crate::domain::{
-    reading::{OpaqueReason, State},
+    reading::{OpaqueReason, Rank, State},
     snapshot::Row,
     verdict::Verdict,
 };
@@ -10,7 +10,8 @@ use crate::domain::{
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
-        .filter(|(_, row)| row.verdict == Verdict::Unproven)
+        // What a search of its memory leaves open, SK218 says.
+        .filter(|(_, row)| row.verdict == Verdict::Unproven && row.rank != Rank::Memory)
         .filter_map(|(index, row)| match &row.state {
             State::Opaque(reason) => Some((index, row, *reason)),
             _ => None,

@@ -1,6 +1,7 @@
 //! Tables of the judgement: one small world each, with the verdicts it must get.
 
 mod containers;
+mod memory;
 
 use jiff::SignedDuration;
 use rstest::rstest;

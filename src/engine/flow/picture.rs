@@ -46,6 +46,7 @@ impl Flow {
             // Their form may be that of a key, so no picture has them.
             reading.context.companions.clear();
             self.name_region(reading);
+            reading.evidence.memory = self.memory_of(reading);
         }
         let distinct: HashSet<Fingerprint> = readings
             .iter()
@@ -181,7 +182,12 @@ impl Flow {
                     },
                     Expect::Fingerprint(text) => Wanted::Described {
                         description: format!("the key {}", inert(text)),
-                        keys: self.interner.named(text),
+                        keys: match self.interner.named(text) {
+                            none if none.is_empty() => {
+                                self.named_in_memory(text).into_iter().collect()
+                            }
+                            held => held,
+                        },
                     },
                     Expect::Reference(layer) => Wanted::HeldBy(layer.clone()),
                 },

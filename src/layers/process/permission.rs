@@ -26,6 +26,11 @@ impl Rights {
         }
     }
 
+    /// stalekey runs as root.
+    pub(super) const fn is_root(&self) -> bool {
+        self.user_id == 0
+    }
+
     /// How to see what a process of this user was launched with.
     pub(super) fn to_see_launch(&self, user_id: u32, user: &str) -> String {
         match (self.user_id, user_id) {

@@ -93,9 +93,7 @@ pub(super) fn without_supervisors(
             let is_init = INITS.iter().any(|init| process.program == *init);
             let waits = (process.is_shell_for_another() || is_init)
                 && table.children(*pid).any(|child| rows.contains(&child.pid));
-            waits
-                || process.is_pm2_daemon()
-                || DAEMONS.iter().any(|daemon| process.program == *daemon)
+            waits || process.is_pm2_daemon() || is_daemon(process)
         })
     };
     let applications: BTreeSet<u32> =
@@ -112,6 +110,11 @@ pub(super) fn without_supervisors(
         }
         None => Ok(applications),
     }
+}
+
+/// It holds others without being an application of its own.
+pub(super) fn is_daemon(process: &Process) -> bool {
+    DAEMONS.iter().any(|daemon| process.program == *daemon)
 }
 
 /// The inventory's `match`, ready to be asked of every process.

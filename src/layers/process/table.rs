@@ -48,7 +48,7 @@ pub struct Process {
     /// When it started.
     pub started_at: Option<Timestamp>,
     /// The same in ticks of the kernel: with the pid, what no other process ever has.
-    start_ticks: u64,
+    pub(super) start_ticks: u64,
     /// Where its code and its stack begin: chosen at random when a program is started, inherited
     /// by what it forks. `None` where the kernel does not tell.
     image: Option<(u64, u64)>,
@@ -358,8 +358,14 @@ impl ProcessTable {
         let read = fs::File::open(self.file(pid, "environ"))
             .and_then(|file| file.take(ENVIRONMENT_CAP as u64).read_to_end(&mut block));
         match read {
-            // Neither a kernel thread nor one that has ended has a program.
-            Ok(0) if fs::read_link(self.file(pid, "exe")).is_err() => LaunchEnvironment::Gone,
+            // Neither a kernel thread nor one that has ended has a program. One that may not be seen is
+            // no reason to say so.
+            Ok(0)
+                if fs::read_link(self.file(pid, "exe"))
+                    .is_err_and(|error| error.kind() == ErrorKind::NotFound) =>
+            {
+                LaunchEnvironment::Gone
+            }
             Ok(0) => LaunchEnvironment::Block(block),
             Ok(_) if block.iter().all(|byte| *byte == 0) || !block.contains(&b'=') => {
                 LaunchEnvironment::Erased
@@ -423,6 +429,11 @@ impl ProcessTable {
             image,
         }))
     }
+}
+
+/// When the process of this `stat` started, in ticks of the kernel.
+pub(super) fn start_ticks(stat: &[u8]) -> Option<u64> {
+    parse_stat(stat).map(|stat| stat.start_ticks)
 }
 
 #[derive(Debug, PartialEq, Eq)]

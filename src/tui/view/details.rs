@@ -14,6 +14,7 @@ use crate::{
         container::ContainerFacts,
         key::Key,
         layer::LayerKind,
+        memory::{Memory, Sent},
         outcome::Received,
         reading::{Occurrence, Origin, Rank, State, Yield},
         restart::{Gives, told},
@@ -445,7 +446,7 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         if let Some(remedy) = &process.remedy {
             page.fact("to be sure", remedy);
         }
-        if row.rank == Rank::Live && row.key().is_some() {
+        if row.rank == Rank::Live && row.key().is_some() && evidence.memory.is_none() {
             page.fact("mind", "a client object built earlier may still hold the old key");
         }
     }
@@ -460,6 +461,9 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
             page.fact("made by", &format!("{workload}{rolling}"));
         }
     }
+    if let Some(memory) = &evidence.memory {
+        memory_facts(page, memory);
+    }
     for file in &evidence.files {
         page.fact("file", file);
     }
@@ -473,6 +477,49 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
     }
     if let Some(owner) = &row.owner {
         page.fact("owner", owner);
+    }
+}
+
+/// What was searched, at what cost, and how often each key stands there.
+fn memory_facts(page: &mut Page<'_>, memory: &Memory) {
+    let search = match memory {
+        Memory::Refused(why) => return page.fact("memory", &format!("not searched: {why}")),
+        Memory::Searched(search) => search,
+    };
+    page.time("searched", Some(search.searched_at));
+    let gap = search
+        .gap
+        .map_or_else(|| "complete".to_owned(), |gap| format!("not complete: {}", gap.text()));
+    page.fact("memory", &format!("{}, {gap}", search.cost()));
+    for key in &search.keys {
+        let mut spans = Vec::new();
+        if let Some(fingerprint) = &key.fingerprint {
+            spans.push(parts::mark(page.model, fingerprint));
+            spans.push(Span::raw(" "));
+        }
+        let copies = match (key.too_short, key.copies) {
+            (true, _) => "too short to look for".to_owned(),
+            (false, 0) => "not there".to_owned(),
+            (false, 1) => "1 copy".to_owned(),
+            (false, copies) => format!("{copies} copies"),
+        };
+        let fresh = search.watch.map_or_else(String::new, |_| format!(", {} fresh", key.fresh));
+        let text = format!("{}  {copies}{fresh}", key.label);
+        spans.push(Span::raw(page.model.glyphs.own(&text)));
+        page.spans("in memory", spans);
+    }
+    if let Some(watch) = search.watch {
+        let told = match search.sent() {
+            Some(Sent::Key(key)) => format!("sends {}", key.label),
+            Some(Sent::Unknown(_)) => "sends a key that no layer holds".to_owned(),
+            Some(Sent::Nothing) => "no new copy of a key in a request".to_owned(),
+            _ => "cannot tell what it sends".to_owned(),
+        };
+        let cost = format!("{} searches in {} ms", watch.scans, watch.milliseconds);
+        page.fact("watched", &format!("{cost}: {told}"));
+    }
+    if let Some(unknown) = search.unknown.filter(|unknown| *unknown > 0) {
+        page.fact("in memory", &format!("{unknown} more of this form that no layer holds"));
     }
 }
 

@@ -29,6 +29,9 @@ fn word(model: &Model, spec: &ActionSpec, scope: Scope) -> Option<&'static str> 
     match (spec.action, scope) {
         (Action::Enter, Scope::Filter | Scope::Note) => Some("keep"),
         (Action::Enter, Scope::Help) => Some("run it"),
+        (Action::Enter, Scope::Memory) => Some("search"),
+        (Action::SearchMemory, Scope::Memory) => Some("search and watch"),
+        (Action::Back, Scope::Memory) => Some("no"),
         (Action::Enter, Scope::Confirm) => Some("record"),
         (Action::Back, Scope::Filter) => Some("clear"),
         (Action::Back, Scope::Table) => {
