@@ -20,6 +20,7 @@ pub mod files;
 mod json;
 pub mod kubernetes;
 mod pattern;
+pub mod report;
 pub mod shell;
 pub mod systemd;
 pub mod template;

@@ -273,6 +273,11 @@ pub enum LayerSpec {
         /// How many there should be at least.
         min: Option<usize>,
     },
+    /// What `stalekey report` wrote elsewhere.
+    Report {
+        /// The file.
+        path: String,
+    },
 }
 
 impl LayerSpec {
@@ -288,6 +293,7 @@ impl LayerSpec {
             Self::Kubernetes { .. } => LayerKind::Kubernetes,
             Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
+            Self::Report { .. } => LayerKind::Report,
         }
     }
 
@@ -297,7 +303,10 @@ impl LayerSpec {
             Self::Dotenv { files, .. }
             | Self::Kubernetes { paths: files, .. }
             | Self::Systemd { files, .. } => files.iter().map(String::as_str).collect(),
-            Self::ShellFile { path, .. } | Self::Ci { path, .. } | Self::Export { path, .. } => {
+            Self::ShellFile { path, .. }
+            | Self::Ci { path, .. }
+            | Self::Export { path, .. }
+            | Self::Report { path } => {
                 vec![path]
             }
             Self::Compose { files, folder, env_files, .. } => {

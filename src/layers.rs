@@ -16,6 +16,7 @@ mod near_miss;
 mod open;
 mod process;
 mod read_files;
+mod report;
 mod resolve;
 mod run;
 mod shell;
@@ -39,8 +40,8 @@ use resolve::{Absence, Found};
 use crate::{
     domain::{
         credential::CredentialFacts,
+        held::Held,
         reading::{Reading, Unreadable},
-        secret::SecretValue,
     },
     formats::{
         Environment, compose::Request, kubernetes as kubernetes_format, systemd as systemd_format,
@@ -58,6 +59,8 @@ pub struct Surroundings {
     pub shell: Environment,
     /// What may be read beyond the inventory's folder.
     pub trust: Arc<Trust>,
+    /// What every fingerprint begins with that can be compared with those of this run.
+    fingerprint_scheme: String,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
     files: Arc<ReadFiles>,
@@ -80,11 +83,18 @@ impl Surroundings {
             home,
             shell,
             trust,
+            fingerprint_scheme: String::new(),
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
             files,
             pass: PASSES.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// The same in a run whose fingerprints begin so.
+    #[must_use]
+    pub fn comparing(self, fingerprint_scheme: String) -> Self {
+        Self { fingerprint_scheme, ..self }
     }
 
     /// The running processes, listed once a pass and only when a layer asks.
@@ -103,7 +113,7 @@ pub fn read(
     layer: &Layer,
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
-) -> Vec<Reading<SecretValue>> {
+) -> Vec<Reading<Held>> {
     let found = match &layer.kind {
         LayerSpec::Dotenv { files, dialect } => {
             dotenv::read(files, dialect.as_deref(), credentials, surroundings)
@@ -149,11 +159,23 @@ pub fn read(
         LayerSpec::Process { matching, min } => {
             process::read(matching, *min, credentials, surroundings)
         }
+        LayerSpec::Report { path } => {
+            return report::read(path, layer, credentials, surroundings);
+        }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.
     let mut readings = Vec::with_capacity(found.len() * credentials.len());
-    readings.extend(found.iter().flat_map(|found| resolve::readings(layer, credentials, found)));
+    readings.extend(found.iter().flat_map(|found| held(layer, credentials, found)));
     readings
+}
+
+/// What was read here: the keys themselves.
+fn held<'a>(
+    layer: &'a Layer,
+    credentials: &'a [&'a CredentialFacts],
+    found: &'a Found,
+) -> impl Iterator<Item = Reading<Held>> + 'a {
+    resolve::readings(layer, credentials, found).map(|reading| reading.map(Held::Secret))
 }
 
 /// Every variable that may hold one of the credentials.
@@ -167,7 +189,7 @@ pub fn unread(
     layer: &Layer,
     credentials: &[&CredentialFacts],
     why: &Unreadable,
-) -> Vec<Reading<SecretValue>> {
+) -> Vec<Reading<Held>> {
     let found = Found::configured(Err(Absence::Unreadable(why.clone())));
-    resolve::readings(layer, credentials, &found).collect()
+    held(layer, credentials, &found).collect()
 }

@@ -2,6 +2,7 @@
 
 pub mod human;
 pub mod json;
+pub mod machine;
 pub mod page;
 pub mod requests;
 

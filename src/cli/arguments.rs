@@ -10,7 +10,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments};
+use super::{Exit, check, demo, fingerprint, providers, report, setting::RunArguments};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -47,6 +47,13 @@ pub(super) enum Command {
         #[command(flatten)]
         run: RunArguments,
     },
+    /// What this machine holds, without its keys, to be a `report` layer elsewhere
+    Report {
+        #[command(flatten)]
+        run: RunArguments,
+        #[command(flatten)]
+        options: report::Options,
+    },
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
     /// The JSON Schema of the inventory, or of what `--format json` writes
@@ -81,6 +88,8 @@ pub(super) enum SchemaOf {
     Check,
     /// The output of `providers --plan --format json`
     Plan,
+    /// What `report` writes
+    Report,
 }
 
 impl Arguments {

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::snapshot::{Row, RowIdentity};
+use crate::domain::{
+    layer::LayerKind,
+    snapshot::{Row, RowIdentity},
+};
 
 /// One path from an origin to the last layer that takes its value from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +32,7 @@ impl<'a> Sources<'a> {
         for (index, row) in rows.iter().enumerate() {
             let RowIdentity { layer, credential, host, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
-            if !row.running {
+            if !row.running && row.kind != LayerKind::Report {
                 sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
             }
         }

@@ -11,7 +11,7 @@ use crate::domain::{
     diagnosis::{self, Finding, Scene},
     expectation::{Answered, Candidates, Wish},
     key::Key,
-    layer::LayerFacts,
+    layer::{LayerFacts, LayerKind},
     outcome::{Outcome, ProbeReason, ProbeResult},
     reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
@@ -76,7 +76,7 @@ pub fn judge(question: Question) -> Judgement {
         .zip(decisions)
         .map(|((reading, probe), decision)| {
             let (layer, group) = (layer_of(&reading), groups.get(&reading));
-            row(reading, probe, decision, group, layer)
+            row(reading, probe, decision, group, layer, question.now)
         })
         .collect();
     rows.sort_by_cached_key(|row| ranks.of_row(&row.identity));
@@ -151,6 +151,7 @@ fn row(
     decision: Decision,
     group: &Group,
     layer: Option<&LayerFacts>,
+    now: Timestamp,
 ) -> Row {
     let (verdict, certainty, rank, mut reason) = decision;
     let remedy = match &reading.state {
@@ -159,6 +160,12 @@ fn row(
     };
     if let Some(remedy) = remedy {
         reason.push_str(&format!("; {remedy}"));
+    }
+    if let Some(elsewhere) = &reading.evidence.elsewhere {
+        let told = elsewhere.told(now);
+        for text in elsewhere.note.as_ref().into_iter().chain(&told) {
+            reason.push_str(&format!("; {text}"));
+        }
     }
     Row {
         running: reading.is_running(),
@@ -204,6 +211,10 @@ fn decide(
     layer: Option<&LayerFacts>,
 ) -> Decision {
     let certain = |verdict, reason: String| (verdict, Certainty::Certain, reading.rank, reason);
+    let elsewhere = reading.evidence.elsewhere.as_ref();
+    if let Some(doubt) = elsewhere.and_then(|elsewhere| elsewhere.doubt(question.now)) {
+        return certain(Verdict::Unproven, doubt);
+    }
     let optional = layer.is_some_and(|layer| layer.optional);
     match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
@@ -236,6 +247,8 @@ fn opaque(
     let unproven = (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
     let configured = |other: &&Reading<Key>| {
         other.layer == reading.layer
+            // Rows of one report are of many layers.
+            && other.kind != LayerKind::Report
             && other.credential == reading.credential
             && other.host == reading.host
             && !other.is_running()
@@ -375,6 +388,7 @@ fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) 
         Some(reason @ (ProbeReason::Offline | ProbeReason::NoProvider | ProbeReason::NoProbe)) => {
             decision(Verdict::Current, reason.text().to_owned())
         }
+        Some(reason @ ProbeReason::NotHeldHere) => not_held(reading, certainty, reason),
         Some(reason) => {
             let until = probe.retry_at.and_then(|at| Timestamp::new(at.as_second(), 0).ok());
             let until = until.map(|at| format!(" until {at}")).unwrap_or_default();
@@ -386,6 +400,17 @@ fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) 
             (Verdict::Unproven, Certainty::Certain, reading.rank, said)
         }
     }
+}
+
+/// A row with the expected key, of which only a fingerprint is known here. That the provider was asked
+/// elsewhere is no proof, but a refusal there keeps it from being green.
+fn not_held(reading: &Reading<Key>, certainty: Certainty, reason: ProbeReason) -> Decision {
+    let probe = reading.evidence.elsewhere.as_ref().and_then(|told| told.probe.as_ref());
+    if probe.is_some_and(|probe| probe.outcome.refused()) {
+        let reason = format!("{}, and the provider refused it there", reason.text());
+        return (Verdict::Unproven, Certainty::Certain, reading.rank, reason);
+    }
+    (Verdict::Current, certainty, reading.rank, reason.text().to_owned())
 }
 
 /// What is refused, so that a key that lives is never called dead.

@@ -26,6 +26,8 @@ pub enum LayerKind {
     Systemd,
     /// Running processes.
     Process,
+    /// A file that `stalekey report` made elsewhere.
+    Report,
 }
 
 impl LayerKind {
@@ -41,6 +43,7 @@ impl LayerKind {
             Self::Kubernetes => "kubernetes",
             Self::Systemd => "systemd",
             Self::Process => "process",
+            Self::Report => "report",
         }
     }
 
@@ -91,6 +94,8 @@ pub enum Instance {
     Pod(String),
     /// An object of a cluster that is no workload: `secret/keys`.
     Object(String),
+    /// A row of a report: `api workers (pid 4182)`.
+    Reported(String),
 }
 
 impl fmt::Display for Instance {
@@ -101,7 +106,8 @@ impl fmt::Display for Instance {
             | Self::Scope(name)
             | Self::Container(name)
             | Self::Pod(name)
-            | Self::Object(name) => formatter.write_str(name),
+            | Self::Object(name)
+            | Self::Reported(name) => formatter.write_str(name),
         }
     }
 }

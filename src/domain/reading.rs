@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    elsewhere::Elsewhere,
     layer::{Instance, LayerKind},
     place::{Place, Position},
     running::ProcessFacts,
@@ -140,6 +141,12 @@ pub enum OpaqueReason {
     Hidden,
     /// Set, if at all, in a place that this one only names.
     Elsewhere,
+    /// Its fingerprint was made with another salt or team key.
+    OtherSalt,
+    /// What was told of it has no fingerprint.
+    NoFingerprint,
+    /// What a plain shell can tell of the line does not decide what its reader makes of it.
+    NotDecidedThere,
 }
 
 impl OpaqueReason {
@@ -164,6 +171,15 @@ impl OpaqueReason {
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
             Self::Elsewhere => "set, if at all, in a place that is only named here",
+            Self::OtherSalt => {
+                "not comparable: its fingerprint was made with another salt or team key"
+            }
+            Self::NoFingerprint => {
+                "not comparable: no fingerprint is told of a value whose format is not known"
+            }
+            Self::NotDecidedThere => {
+                "a plain shell cannot tell for sure what the file's reader makes of it"
+            }
         }
     }
 }
@@ -287,8 +303,13 @@ impl<V> State<V> {
 
     /// Changes the type of the value and nothing else.
     pub fn map<W>(self, change: &mut impl FnMut(V) -> W) -> State<W> {
+        self.and_then(|value| State::Found(change(value)))
+    }
+
+    /// What becomes of the value, where there is one; all else stays.
+    pub fn and_then<W>(self, change: impl FnOnce(V) -> State<W>) -> State<W> {
         match self {
-            Self::Found(value) => State::Found(change(value)),
+            Self::Found(value) => change(value),
             Self::Empty => State::Empty,
             Self::Missing(reason) => State::Missing(reason),
             Self::Unreadable(why) => State::Unreadable(why),
@@ -368,6 +389,9 @@ pub struct Evidence {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
+    /// It was made elsewhere, and told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Box<Elsewhere>>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

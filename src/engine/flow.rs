@@ -20,11 +20,11 @@ use crate::{
         damage::Flag,
         expectation::Wanted,
         fingerprint::Fingerprint,
+        held::Held,
         key::Key,
         layer::LayerFacts,
         outcome::{Outcome, ProbeReason, ProbeResult},
-        reading::{Looked, Reading, Unreadable, UnreadableKind},
-        secret::SecretValue,
+        reading::{Looked, Occurrence, Reading, State, Unreadable, UnreadableKind, Yield},
         snapshot::{Progress, RowIdentity},
         way::EndpointFacts,
     },
@@ -50,7 +50,7 @@ pub(super) enum Event {
         /// Its number.
         layer: usize,
         /// What it came to.
-        read: Read<Vec<Reading<SecretValue>>>,
+        read: Read<Vec<Reading<Held>>>,
     },
     /// A provider answered.
     Answered {
@@ -103,7 +103,9 @@ pub(super) struct Flow {
     files: Arc<ReadFiles>,
     prober: Prober,
     inbox: mpsc::UnboundedSender<Event>,
-    arrived: BTreeMap<usize, Vec<Reading<SecretValue>>>,
+    arrived: BTreeMap<usize, Vec<Reading<Held>>>,
+    /// Layers of which something was told: it is compared with what is held here again and again.
+    told: BTreeMap<usize, Vec<Reading<Held>>>,
     readings: BTreeMap<usize, Vec<Reading<Key>>>,
     reading: usize,
     read_at: Timestamp,
@@ -151,6 +153,7 @@ impl Flow {
             prober: Prober::new(Arc::clone(&setup.catalogue), limits),
             inbox,
             arrived: BTreeMap::new(),
+            told: BTreeMap::new(),
             readings: BTreeMap::new(),
             reading: 0,
             read_at: Timestamp::UNIX_EPOCH,
@@ -233,7 +236,8 @@ impl Flow {
             self.setup.shell.clone(),
             Arc::clone(&self.files),
             Arc::clone(&self.setup.trust),
-        );
+        )
+        .comparing(self.setup.fingerprint_key.scheme());
         let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
         let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());
         let job = move |index: usize| {
@@ -333,37 +337,47 @@ impl Flow {
         self.ask();
     }
 
-    /// Interns what has been read so far, and asks about it. In the order of the inventory, so that
-    /// the tags of opaque values do not depend on which file was read first.
+    /// Interns what has been read so far. In the order of the inventory, so that the tags of opaque
+    /// values do not depend on which file was read first; and what was told after what is held, since
+    /// it may be the same.
     pub(super) fn settle(&mut self) {
         for (layer, readings) in std::mem::take(&mut self.arrived) {
-            let interned = readings
-                .into_iter()
-                .map(|reading| {
-                    let provider = self
-                        .credentials
-                        .iter()
-                        .find(|credential| credential.id == reading.credential)
-                        .and_then(|credential| credential.provider.as_deref());
-                    // A gateway's keys have what form they like; only the provider's own have a
-                    // length that could be too short.
-                    let gateway = self.setup.endpoints.contains_key(&reading.credential)
-                        || self
-                            .setup
-                            .inventory
-                            .endpoint(&reading.environment, &reading.credential)
-                            .is_some();
-                    reading.map(|secret| {
-                        let mut key = self.interner.intern(secret, provider);
-                        if gateway && key.flags.contains(&Flag::Truncated) {
-                            key.facts_mut().flags.retain(|flag| *flag != Flag::Truncated);
-                        }
-                        key
-                    })
-                })
-                .collect();
+            if readings.iter().any(was_told) {
+                self.told.insert(layer, readings);
+                continue;
+            }
+            self.told.remove(&layer);
+            let interned = readings.into_iter().map(|reading| self.interned(reading)).collect();
             self.readings.insert(layer, interned);
         }
+        self.interner.forget_told();
+        for (layer, readings) in std::mem::take(&mut self.told) {
+            let interned = readings.iter().map(|reading| self.interned(reading.clone())).collect();
+            self.readings.insert(layer, interned);
+            self.told.insert(layer, readings);
+        }
+    }
+
+    fn interned(&mut self, reading: Reading<Held>) -> Reading<Key> {
+        let provider = self
+            .credentials
+            .iter()
+            .find(|credential| credential.id == reading.credential)
+            .and_then(|credential| credential.provider.as_deref());
+        // A gateway's keys have what form they like; only the provider's own have a length that could
+        // be too short.
+        let gateway = self.setup.endpoints.contains_key(&reading.credential)
+            || self.setup.inventory.endpoint(&reading.environment, &reading.credential).is_some();
+        reading.map(|held| {
+            let mut key = match held {
+                Held::Secret(secret) => self.interner.intern(secret, provider),
+                Held::Told(told) => self.interner.intern_told(&told, provider),
+            };
+            if gateway && key.flags.contains(&Flag::Truncated) {
+                key.facts_mut().flags.retain(|flag| *flag != Flag::Truncated);
+            }
+            key
+        })
     }
 
     /// What is to be asked: every key that has no answer, or one that is due.
@@ -507,14 +521,13 @@ impl Flow {
 
     /// Drops the secrets and answers that belong to nothing any more.
     fn forget(&mut self) {
-        let held: HashSet<Fingerprint> = self
-            .readings
-            .values()
-            .flatten()
+        let here = self.readings.iter().filter(|(layer, _)| !self.told.contains_key(layer));
+        let held: HashSet<Fingerprint> = here
+            .flat_map(|(_, readings)| readings)
             .flat_map(|reading| {
                 let losing =
                     reading.occurrences.iter().filter_map(|occurrence| match &occurrence.yields {
-                        crate::domain::reading::Yield::Value(key) => Some(key.fingerprint),
+                        Yield::Value(key) => Some(key.fingerprint),
                         _ => None,
                     });
                 let others = reading.other_readings.iter().filter_map(|other| other.state.found());
@@ -529,9 +542,11 @@ impl Flow {
             .collect();
         self.interner.keep_only(|fingerprint| held.contains(&fingerprint));
         self.answers.retain(|identity, _| held.contains(&identity.fingerprint));
+        // What was told of a key that is forgotten is told of a key that is not held here.
+        self.settle();
     }
 
-    fn timed_out(&self, layer: usize) -> Vec<Reading<SecretValue>> {
+    fn timed_out(&self, layer: usize) -> Vec<Reading<Held>> {
         let layer = &self.setup.inventory.layers[layer];
         let seconds = self.setup.inventory.settings.timeout.as_secs();
         let why = Unreadable::new(
@@ -540,6 +555,17 @@ impl Flow {
         );
         layers::unread(layer, &wanted(&self.setup, layer, &self.credentials), &why)
     }
+}
+
+/// Something of it was told, and not read here.
+fn was_told(reading: &Reading<Held>) -> bool {
+    let others = reading.other_readings.iter().map(|other| &other.state);
+    let told = |held: &Held| matches!(held, Held::Told(_));
+    let found = |state: &State<Held>| state.found().is_some_and(told);
+    let assigns = |it: &Occurrence<Held>| matches!(&it.yields, Yield::Value(value) if told(value));
+    found(&reading.state)
+        || others.into_iter().any(found)
+        || reading.occurrences.iter().any(assigns)
 }
 
 /// Old answers are asked again: sooner when the key is not alive, and not before a host that asked

@@ -9,8 +9,9 @@ use crate::{
     domain::{
         damage,
         fingerprint::{Fingerprint, FingerprintKey, SHOWN_CHARACTERS},
+        held::{MadeWith, ToldKey},
         key::{Key, KeyFacts, Repaired},
-        mask::{length_bucket, mask},
+        mask::{ELLIPSIS, length_bucket, mask},
         secret::SecretValue,
     },
     providers::Catalogue,
@@ -25,6 +26,11 @@ pub(super) struct Interner {
     keys: HashMap<SecretValue, Vec<(Option<String>, Key)>>,
     secrets: HashMap<Fingerprint, SecretValue>,
     tags: HashMap<Fingerprint, String>,
+    /// Which secret has which fingerprint under a key, by that key's scheme: made when something
+    /// was told under it, and again when other secrets are held.
+    under: HashMap<String, HashMap<[u8; 16], Fingerprint>>,
+    /// Keys of which only a lasting fingerprint is known, with their masks.
+    told: HashMap<Fingerprint, String>,
 }
 
 impl Interner {
@@ -35,6 +41,8 @@ impl Interner {
             keys: HashMap::new(),
             secrets: HashMap::new(),
             tags: HashMap::new(),
+            under: HashMap::new(),
+            told: HashMap::new(),
         }
     }
 
@@ -46,9 +54,59 @@ impl Interner {
         }
         let fingerprint = self.fingerprint_key.fingerprint(&secret);
         let key = self.describe(&secret, fingerprint, provider);
-        self.secrets.insert(fingerprint, secret.clone());
+        if self.secrets.insert(fingerprint, secret.clone()).is_none() {
+            self.under.clear();
+        }
         self.keys.entry(secret).or_default().push((provider.map(str::to_owned), key.clone()));
         key
+    }
+
+    /// The key that something was told of: the one held here that has the told fingerprint, or one of
+    /// which only that is known. Every secret that is held has to be interned before.
+    pub(super) fn intern_told(&mut self, told: &ToldKey, provider: Option<&str>) -> Key {
+        let fingerprint = told.fingerprint;
+        let made_with = match &told.made_with {
+            MadeWith::OwnKey => self.fingerprint_key.clone(),
+            MadeWith::KeyOfRun(key) => key.clone(),
+        };
+        let secrets = &self.secrets;
+        let under = self.under.entry(made_with.scheme()).or_insert_with(|| {
+            let under = |secret| made_with.fingerprint(secret).stored_bits();
+            secrets.iter().map(|(own, secret)| (under(secret), *own)).collect()
+        });
+        if let Some(own) = under.get(&fingerprint.stored_bits())
+            && let Some(secret) = self.secrets.get(own).cloned()
+        {
+            return self.intern(secret, provider);
+        }
+        let lasts = matches!(told.made_with, MadeWith::OwnKey);
+        let tag = (!lasts).then(|| self.tag(fingerprint));
+        if lasts {
+            self.told.insert(fingerprint, told.mask.clone());
+        }
+        Key::from(KeyFacts {
+            fingerprint,
+            held: false,
+            exported: lasts.then(|| self.fingerprint_key.export(&fingerprint)),
+            shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
+            tag,
+            mask: told.mask.clone(),
+            length: told.length,
+            length_bucket: told.length_bucket,
+            provider: told
+                .shape
+                .as_ref()
+                .and_then(|shape| Some(shape.split_once('/')?.0.to_owned())),
+            shape: told.shape.clone(),
+            expected_lengths: Vec::new(),
+            flags: told.flags.clone(),
+            repaired: None,
+        })
+    }
+
+    /// Forgets which keys were told of, before all are told again.
+    pub(super) fn forget_told(&mut self) {
+        self.told.clear();
     }
 
     /// The secret behind a fingerprint, for the probe that sends it.
@@ -65,6 +123,7 @@ impl Interner {
     pub(super) fn keep_only(&mut self, held: impl Fn(Fingerprint) -> bool) {
         self.keys.retain(|_, keys| keys.iter().any(|(_, key)| held(key.fingerprint)));
         self.secrets.retain(|fingerprint, _| held(*fingerprint));
+        self.under.clear();
     }
 
     /// Distinct keys whose last four bytes are these (`expect = { last4 = … }`).
@@ -74,9 +133,17 @@ impl Interner {
             .iter()
             .filter(|(_, secret)| secret.expose().ends_with(last4.as_bytes()))
             .map(|(fingerprint, _)| *fingerprint)
+            .chain(self.told_ending_with(last4))
             .collect();
         keys.sort_unstable();
         keys
+    }
+
+    /// Of a key that is not held here its mask tells the end.
+    fn told_ending_with(&self, last4: &str) -> impl Iterator<Item = Fingerprint> + use<'_> {
+        let ending = format!("{ELLIPSIS}{last4}");
+        let ends = move |told: &(&Fingerprint, &String)| told.1.ends_with(&ending);
+        self.told.iter().filter(ends).map(|(fingerprint, _)| *fingerprint)
     }
 
     /// Distinct keys with this fingerprint, written in full or as it is shown.
@@ -86,6 +153,7 @@ impl Interner {
         let mut keys: Vec<Fingerprint> = self
             .secrets
             .keys()
+            .chain(self.told.keys())
             .copied()
             .filter(|fingerprint| {
                 self.fingerprint_key.export(fingerprint) == text
@@ -118,6 +186,7 @@ impl Interner {
         });
         Key::from(KeyFacts {
             fingerprint,
+            held: true,
             exported: export.then(|| self.fingerprint_key.export(&fingerprint)),
             shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
             tag,
@@ -220,6 +289,53 @@ mod tests {
             assert_eq!(interner.named(name), [key.fingerprint], "{name}");
         }
         assert!(interner.named("K7QM2").is_empty(), "too short to name a key");
+    }
+
+    fn told(made_with: MadeWith, fingerprint: Fingerprint) -> ToldKey {
+        ToldKey {
+            made_with,
+            fingerprint: Fingerprint::of_characters(&fingerprint.characters()).unwrap(),
+            mask: "sk-proj-…f3A9".to_owned(),
+            length: Some(164),
+            length_bucket: None,
+            shape: Some("openai/project".to_owned()),
+            flags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_key_that_is_held_here_is_that_key() {
+        let own = FingerprintKey::salt([1; 32]);
+        let of_run = FingerprintKey::team([9; 32]);
+        let mut interner = interner(own.clone());
+        let held = interner.intern(project_key("a"), Some("openai"));
+        for (made_with, key) in
+            [(MadeWith::OwnKey, &own), (MadeWith::KeyOfRun(of_run.clone()), &of_run)]
+        {
+            let same = told(made_with, key.fingerprint(&project_key("a")));
+            assert_eq!(interner.intern_told(&same, Some("openai")), held);
+        }
+        let later = told(MadeWith::KeyOfRun(of_run.clone()), of_run.fingerprint(&project_key("b")));
+        assert!(!interner.intern_told(&later, Some("openai")).held);
+        let second = interner.intern(project_key("b"), Some("openai"));
+        assert_eq!(interner.intern_told(&later, Some("openai")), second);
+    }
+
+    #[test]
+    fn a_key_that_is_only_told_of_has_what_was_told_and_can_be_expected() {
+        let own = FingerprintKey::salt([1; 32]);
+        let mut interner = interner(own.clone());
+        let elsewhere = own.fingerprint(&project_key("c"));
+        let key = interner.intern_told(&told(MadeWith::OwnKey, elsewhere), Some("openai"));
+        assert!(!key.held && key.tag.is_none());
+        assert_eq!(key.exported, Some(own.export(&elsewhere)));
+        assert_eq!(interner.named(&own.export(&elsewhere)), [key.fingerprint]);
+        assert_eq!(interner.ending_with("f3A9"), [key.fingerprint]);
+        assert_eq!(interner.secret(key.fingerprint), None);
+        let of_run = FingerprintKey::team([9; 32]);
+        let asked = told(MadeWith::KeyOfRun(of_run.clone()), of_run.fingerprint(&project_key("d")));
+        let key = interner.intern_told(&asked, Some("openai"));
+        assert_eq!((key.exported.as_deref(), key.tag.as_deref()), (None, Some("≡1")));
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The kinds of layers, as they are written. A new kind is a struct with its rules and a line in
 //! the registry.
 
+mod report;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::report::Report;
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
 
 /// The rules of one kind.
@@ -52,6 +55,8 @@ registry! {
     Systemd,
     /// Running processes.
     Process,
+    /// What `stalekey report` wrote elsewhere: on another machine, in a CI job.
+    Report,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -15,6 +15,7 @@ use serde::{Serialize, Serializer};
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
+    elsewhere::Elsewhere,
     key::Key,
     layer::Instance,
     outcome::{Confidence, ProbeReason, Received},
@@ -195,17 +196,18 @@ struct OtherReadingReport<'a> {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum InstanceReport<'a> {
+pub(super) enum InstanceReport<'a> {
     Pid(u32),
     Service(&'a str),
     Scope(&'a str),
     Container(&'a str),
     Pod(&'a str),
     Object(&'a str),
+    Reported(&'a str),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct LocationReport<'a> {
+pub(super) struct LocationReport<'a> {
     path: Option<&'a str>,
     /// From 1.
     line: Option<u32>,
@@ -214,7 +216,7 @@ struct LocationReport<'a> {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct KeyReport<'a> {
+pub(super) struct KeyReport<'a> {
     /// `keyfp1:<id>:<26 characters>`; null for an opaque value without a team key.
     fingerprint: Option<&'a str>,
     /// Tag of this run, for an opaque value.
@@ -233,7 +235,7 @@ struct KeyReport<'a> {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport<'a> {
+pub(super) struct EvidenceReport<'a> {
     /// mtime of the newest file that decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -261,6 +263,43 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// It was read elsewhere, and told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<ElsewhereReport<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ElsewhereReport<'a> {
+    /// When, RFC 3339, by the clock there.
+    #[schemars(with = "String")]
+    told_at: Timestamp,
+    /// What the provider said there; no proof here.
+    probe: Option<ToldProbeReport<'a>>,
+    /// What a person should know or do about it.
+    note: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ToldProbeReport<'a> {
+    outcome: &'a str,
+    /// RFC 3339.
+    #[schemars(with = "Option<String>")]
+    checked_at: Option<Timestamp>,
+    endpoint: Option<&'a str>,
+}
+
+impl<'a> ElsewhereReport<'a> {
+    fn of(elsewhere: &'a Elsewhere) -> Self {
+        Self {
+            told_at: elsewhere.told_at,
+            probe: elsewhere.probe.as_ref().map(|probe| ToldProbeReport {
+                outcome: probe.outcome.name(),
+                checked_at: probe.checked_at,
+                endpoint: probe.endpoint.as_deref(),
+            }),
+            note: elsewhere.note.as_deref(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -551,7 +590,7 @@ impl<'a> OtherReadingReport<'a> {
 }
 
 impl<'a> InstanceReport<'a> {
-    fn of(instance: &'a Instance) -> Self {
+    pub(super) fn of(instance: &'a Instance) -> Self {
         match instance {
             Instance::Pid(pid) => Self::Pid(*pid),
             Instance::Service(name) => Self::Service(name),
@@ -559,12 +598,13 @@ impl<'a> InstanceReport<'a> {
             Instance::Container(name) => Self::Container(name),
             Instance::Pod(name) => Self::Pod(name),
             Instance::Object(name) => Self::Object(name),
+            Instance::Reported(name) => Self::Reported(name),
         }
     }
 }
 
 impl<'a> LocationReport<'a> {
-    fn of(place: &'a Place) -> Option<Self> {
+    pub(super) fn of(place: &'a Place) -> Option<Self> {
         (place.path.is_some() || place.position.is_some()).then(|| Self {
             path: place.path.as_deref(),
             line: place.position.map(|at| at.line),
@@ -574,7 +614,7 @@ impl<'a> LocationReport<'a> {
 }
 
 impl<'a> KeyReport<'a> {
-    fn of(key: &'a Key) -> Self {
+    pub(super) fn of(key: &'a Key) -> Self {
         Self {
             fingerprint: key.exported.as_deref(),
             tag: key.tag.as_deref(),
@@ -592,7 +632,7 @@ impl<'a> KeyReport<'a> {
 }
 
 impl<'a> EvidenceReport<'a> {
-    fn of(evidence: &'a Evidence) -> Self {
+    pub(super) fn of(evidence: &'a Evidence) -> Self {
         Self {
             modified_at: evidence.modified_at,
             changed_at: evidence.changed_at,
@@ -601,6 +641,7 @@ impl<'a> EvidenceReport<'a> {
             reader: evidence.reader.as_deref(),
             reader_because: evidence.reader_because.as_deref(),
             files: &evidence.files,
+            elsewhere: evidence.elsewhere.as_deref().map(ElsewhereReport::of),
             process: evidence.process.as_ref().map(|process| ProcessReport {
                 pid: process.pid,
                 user: &process.user,

@@ -101,6 +101,8 @@ impl Scene {
         scene.compose(gate);
         scene.ci(gate);
         scene.processes(gate);
+        // The first run makes it.
+        scene.layer("reported", "kind = \"report\"\npath = \"made.json\"");
         let inventory = scene.inventory.clone();
         scene.world.write("stalekey.toml", inventory);
         scene
@@ -394,6 +396,8 @@ fn every_layer_kind_through_every_front_end() {
     };
     let (world, shell) = (&scene.world, &scene.shell);
     let runs: &[&[&str]] = &[
+        &["report", "--offline", "-o", "made.json"],
+        &["report", "--offline"],
         &["check", "--offline"],
         &["check", "--offline", "--format", "json"],
         &["check", "--offline", "--fail-on", "never"],
@@ -411,6 +415,9 @@ fn every_layer_kind_through_every_front_end() {
         &["check", "--offline", "--format", "json"],
         &with("STALEKEY_FP_KEY", &team.text()),
     );
+    let with_team = with("STALEKEY_FP_KEY", &team.text());
+    world.run(&mut gate, &["report", "--offline", "-o", "made.json"], &with_team);
+    world.run(&mut gate, &["check", "--offline", "--format", "json"], &with_team);
     for key in &scene.whole {
         gate.assert_shown(key);
     }
@@ -433,6 +440,7 @@ fn every_layer_kind_on_every_screen() {
         setup.home.clone(),
         setup.shell.clone(),
         Arc::new(ReadFiles::new(wanted.collect())),
+        Arc::clone(&setup.trust),
     );
     for layer in &setup.inventory.layers {
         let readings = layers::read(layer, &facts, &surroundings);

@@ -44,6 +44,13 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         | OpaqueReason::Conditional
         | OpaqueReason::Elsewhere => "add the place the value comes from as a layer of its own",
         OpaqueReason::Untrusted => "trust the inventory",
+        OpaqueReason::OtherSalt => {
+            "give both inventories the same `salt`, or both the same team key, and report again"
+        }
+        OpaqueReason::NoFingerprint => {
+            "give both sides the same team key (`STALEKEY_FP_KEY`), and report again"
+        }
+        OpaqueReason::NotDecidedThere => "install stalekey on that machine for a sure answer",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
         | OpaqueReason::GivenLater

@@ -32,6 +32,7 @@ fn key(name: &str) -> Key {
     let fingerprint = salt.fingerprint(&SecretValue::new(name));
     Key::from(KeyFacts {
         fingerprint,
+        held: true,
         exported: Some(salt.export(&fingerprint)),
         shown: fingerprint.shown(10),
         tag: None,
