@@ -17,6 +17,7 @@ pub mod compose;
 pub mod dotenv;
 pub mod export;
 pub mod files;
+pub mod host;
 mod json;
 pub mod kubernetes;
 mod pattern;

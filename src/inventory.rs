@@ -8,6 +8,7 @@ mod check;
 pub mod discovery;
 mod duration;
 mod endpoint;
+mod hosts;
 mod kinds;
 mod model;
 mod names;
@@ -194,6 +195,8 @@ pub struct Layer {
     pub restart: Option<String>,
     /// Who owns it.
     pub owner: Option<String>,
+    /// The machines it is read on instead of here.
+    pub hosts: Vec<String>,
     /// What it is and where.
     pub kind: LayerSpec,
 }

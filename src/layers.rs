@@ -11,6 +11,7 @@ mod dotenv;
 mod export;
 mod files;
 mod home;
+mod hosts;
 mod kubernetes;
 mod near_miss;
 mod open;
@@ -29,6 +30,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 pub use home::absolute;
@@ -114,6 +116,9 @@ pub fn read(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Reading<Held>> {
+    if !layer.hosts.is_empty() {
+        return hosts::read(layer, credentials, surroundings);
+    }
     let found = match &layer.kind {
         LayerSpec::Dotenv { files, dialect } => {
             dotenv::read(files, dialect.as_deref(), credentials, surroundings)
@@ -178,6 +183,13 @@ fn held<'a>(
     resolve::readings(layer, credentials, found).map(|reading| reading.map(Held::Secret))
 }
 
+/// The longest that reading these layers may take, where other machines are asked; what is read here
+/// has the patience of the inventory.
+pub fn patience<'a>(layers: impl Iterator<Item = &'a Layer>, usual: Duration) -> Duration {
+    let hosts: usize = layers.map(|layer| layer.hosts.len()).sum();
+    usual.max(hosts::patience(hosts))
+}
+
 /// Every variable that may hold one of the credentials.
 fn variables_of(credentials: &[&CredentialFacts]) -> Vec<String> {
     let variables = credentials.iter().flat_map(|credential| &credential.variables);
@@ -190,6 +202,12 @@ pub fn unread(
     credentials: &[&CredentialFacts],
     why: &Unreadable,
 ) -> Vec<Reading<Held>> {
+    if !layer.hosts.is_empty() {
+        let hosts = layer.hosts.iter();
+        return hosts
+            .flat_map(|host| hosts::absent(layer, credentials, host, why.clone()))
+            .collect();
+    }
     let found = Found::configured(Err(Absence::Unreadable(why.clone())));
     held(layer, credentials, &found).collect()
 }

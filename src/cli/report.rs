@@ -1,11 +1,11 @@
 //! `stalekey report`: what this machine holds, without its keys, to be a layer elsewhere.
 
 use std::{
-    io::{self, BufWriter, ErrorKind, Write as _},
+    io::{self, BufWriter, ErrorKind, Read as _, Write as _},
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::{
     Exit, Failure,
@@ -23,11 +23,28 @@ pub(super) struct Options {
     /// The file to write, for the user alone; `-` is standard output
     #[arg(short, long, value_name = "FILE", default_value = "-")]
     output: PathBuf,
+    /// Read the question of another machine from standard input, and answer it alone: `-`
+    #[arg(long, value_name = "-", hide = true)]
+    layer: Option<Question>,
 }
+
+/// Where a question is read from: standard input, and nowhere else.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Question {
+    /// Standard input
+    #[value(name = "-")]
+    Input,
+}
+
+/// The most that a question may have.
+const MOST_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, Failure> {
     let user = setting::user()?;
-    let setup = setting::setup(arguments, &user)?;
+    let setup = match options.layer {
+        Some(Question::Input) => setting::setup_of_question(&question()?, &user)?,
+        None => setting::setup(arguments, &user)?,
+    };
     let (snapshot, reporter) = look(setup)?;
     if options.output == Path::new("-") {
         let mut out = BufWriter::new(io::stdout().lock());
@@ -43,6 +60,14 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
         "wrote {rows} rows to {name}; elsewhere: kind = \"report\", path = \"…\""
     );
     Ok(Exit::Success)
+}
+
+/// What another machine wants to know: an inventory of one layer, whose salt is a key of its run.
+fn question() -> Result<String, Failure> {
+    let mut text = String::new();
+    let read = io::stdin().lock().take(MOST_BYTES).read_to_string(&mut text);
+    read.map_err(|_| Failure::Message("error: The question could not be read".to_owned()))?;
+    Ok(text)
 }
 
 /// One pass over everything.

@@ -23,15 +23,22 @@ pub struct Chain {
 /// Which row each row takes its value from.
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
+    /// Of a source that is read on several machines, the one of each.
+    first_there: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
     configured: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
-        let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
+        let mut sources = Self {
+            first_of: HashMap::new(),
+            first_there: HashMap::new(),
+            configured: HashMap::new(),
+        };
         for (index, row) in rows.iter().enumerate() {
             let RowIdentity { layer, credential, host, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
+            sources.first_there.entry((layer, credential, host.as_deref())).or_insert(index);
             if !row.running && row.kind != LayerKind::Report {
                 sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
             }
@@ -39,14 +46,17 @@ impl<'a> Sources<'a> {
         sources
     }
 
-    /// What its own layer configures, for a row that runs; else the first row of its source.
+    /// What its own layer configures, for a row that runs; else the first row of its source, on the same
+    /// machine where there is one.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
         let RowIdentity { layer, credential, host, .. } = &row.identity;
         let own = self.configured.get(&(layer.as_str(), credential.as_str(), host.as_deref()));
         if row.running && own.is_some() {
             return own.copied();
         }
-        self.first_of.get(&(row.source.as_deref()?, credential.as_str())).copied()
+        let source = row.source.as_deref()?;
+        let of_host = self.first_there.get(&(source, credential.as_str(), host.as_deref()));
+        of_host.or_else(|| self.first_of.get(&(source, credential.as_str()))).copied()
     }
 }
 

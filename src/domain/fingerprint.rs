@@ -134,6 +134,14 @@ impl Fingerprint {
         Some(Self(bytes))
     }
 
+    /// The fingerprint that begins with these hex digits, as programs that hash print it: of its 256
+    /// bits the first 128, the others zero.
+    pub fn of_hex(text: &str) -> Option<Self> {
+        let mut bytes = FingerprintKey::decode_hex(text).ok()?;
+        bytes[16..].fill(0);
+        Some(Self(bytes))
+    }
+
     /// The 128 bits that are stored and exported.
     pub fn stored_bits(&self) -> [u8; 16] {
         let mut bits = [0; 16];

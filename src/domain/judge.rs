@@ -13,7 +13,9 @@ use crate::domain::{
     key::Key,
     layer::{LayerFacts, LayerKind},
     outcome::{Outcome, ProbeReason, ProbeResult},
-    reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
+    reading::{
+        Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable, UnreadableKind,
+    },
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
     verdict::{Certainty, Verdict},
 };
@@ -218,7 +220,9 @@ fn decide(
     let optional = layer.is_some_and(|layer| layer.optional);
     match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
-        State::Unreadable(why) if reading.is_running() => {
+        State::Unreadable(why)
+            if reading.is_running() || why.kind == UnreadableKind::Unreachable =>
+        {
             certain(Verdict::Unproven, why.detail.clone())
         }
         State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
@@ -258,11 +262,18 @@ fn opaque(
     let source = layer.and_then(|layer| layer.source.as_ref());
     let source = if own { Some(&reading.layer) } else { source };
     let Some(source) = source else { return unproven };
+    // Of a source that is read on several machines, the one of its own.
+    let same_host = question.readings.iter().any(|other| {
+        other.layer == *source
+            && other.credential == reading.credential
+            && other.host == reading.host
+    });
     let changed = question
         .readings
         .iter()
         .filter(|other| other.layer == *source && other.credential == reading.credential)
         .filter(|other| !own || configured(other))
+        .filter(|other| !same_host || other.host == reading.host)
         .filter(|other| other.state.found().is_some())
         .filter_map(|other| Changed::of(&other.evidence))
         .max_by_key(|changed| changed.until);

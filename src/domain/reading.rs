@@ -262,6 +262,8 @@ pub enum UnreadableKind {
     TimedOut,
     /// This system cannot show it.
     Unsupported,
+    /// The machine that has it does not answer.
+    Unreachable,
     /// Any other failure of the system.
     System,
 }

@@ -100,7 +100,7 @@ pub(super) struct Flow {
     /// Nothing is asked.
     only_reads: bool,
     interner: Interner,
-    files: Arc<ReadFiles>,
+    files: OwnFiles,
     prober: Prober,
     inbox: mpsc::UnboundedSender<Event>,
     arrived: BTreeMap<usize, Vec<Reading<Held>>>,
@@ -138,13 +138,13 @@ impl Flow {
         };
         let credentials = credential_facts(&setup);
         let flow = Self {
-            files: Arc::new(ReadFiles::new(
+            files: OwnFiles(Arc::new(ReadFiles::new(
                 credentials
                     .iter()
                     .flat_map(CredentialFacts::wanted_variables)
                     .map(str::to_owned)
                     .collect(),
-            )),
+            ))),
             credentials: Arc::new(credentials),
             layers: setup.inventory.layers.iter().map(layer_facts).collect(),
             chosen: chosen_layers(&setup),
@@ -234,7 +234,7 @@ impl Flow {
             &self.setup.inventory.folder,
             self.setup.home.clone(),
             self.setup.shell.clone(),
-            Arc::clone(&self.files),
+            Arc::clone(&self.files.0),
             Arc::clone(&self.setup.trust),
         )
         .comparing(self.setup.fingerprint_key.scheme());
@@ -244,7 +244,8 @@ impl Flow {
             let layer = &setup.inventory.layers[job_numbers[index]];
             layers::read(layer, &wanted(&setup, layer, &credentials), &surroundings)
         };
-        let deadline = self.setup.inventory.settings.timeout;
+        let layers = numbers.iter().map(|number| &self.setup.inventory.layers[*number]);
+        let deadline = layers::patience(layers, self.setup.inventory.settings.timeout);
         read_all(numbers.len(), deadline, job, move |index, read| {
             // The receiver lives as long as the flow; after it nobody wants to know.
             let _ = inbox.send(Event::Read { layer: numbers[index], read });
@@ -513,6 +514,7 @@ impl Flow {
             .filter(|reading| {
                 reading.layer == row.layer
                     && reading.credential == row.credential
+                    && reading.host == row.host
                     && reading.instance == row.instance
             })
             .filter_map(|reading| plan(&self.setup, self.credential(reading)?, reading).ok())
@@ -554,6 +556,16 @@ impl Flow {
             format!("reading it took more than {seconds} s"),
         );
         layers::unread(layer, &wanted(&self.setup, layer, &self.credentials), &why)
+    }
+}
+
+/// The files of this flow. What outlives a question ends with it: a thread that is stuck may hold the
+/// files for longer.
+struct OwnFiles(Arc<ReadFiles>);
+
+impl Drop for OwnFiles {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -222,7 +222,7 @@ fn shown(text: Option<String>) -> Option<String> {
 }
 
 /// A word of a closed set; `None` for one that a newer version added.
-fn word<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
+pub(in crate::formats) fn word<'de, T: Deserialize<'de>>(text: &'de str) -> Option<T> {
     let text: serde::de::value::StrDeserializer<'de, WordError> = text.into_deserializer();
     T::deserialize(text).ok()
 }

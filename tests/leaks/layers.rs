@@ -463,6 +463,7 @@ fn facts((id, provider, variable, _): &(&str, Option<&str>, &str, Format)) -> Cr
         project_variables: texts(&["OPENAI_PROJECT_ID"]),
         base_url_variables: texts(&["OPENAI_BASE_URL"]),
         companions: Vec::new(),
+        prefixes: Vec::new(),
         models: Vec::new(),
         owner: None,
     }
