@@ -20,11 +20,12 @@ else say failed sha; exit 0
 fi
 command -v awk >/dev/null 2>&1 || { say failed awk; exit 0; }
 
-# HMAC-SHA256(key of the run, "keyfp1\0" and the bytes of standard input), in hex.
+# HMAC-SHA256(key of the run, "keyfp1\0" and the bytes of standard input), in hex; its digits are
+# letters from g to v, so that no run of them is like a piece of a key.
 fingerprint() {
     inner=$({ printf "$IPAD"; printf 'keyfp1\000'; cat; } | sha | cut -c1-64)
     inner=$(printf '\\%03o' $(printf '%s' "$inner" | sed 's/../0x& /g'))
-    { printf "$OPAD"; printf "$inner"; } | sha | cut -c1-64
+    { printf "$OPAD"; printf "$inner"; } | sha | cut -c1-64 | tr 0123456789abcdef ghijklmnopqrstuv
 }
 
 # Bucket of the length, number of the public beginning, damage: of the bytes of standard input.

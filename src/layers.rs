@@ -63,6 +63,8 @@ pub struct Surroundings {
     pub trust: Arc<Trust>,
     /// What every fingerprint begins with that can be compared with those of this run.
     fingerprint_scheme: String,
+    /// The longest that one other machine may take.
+    patience: Duration,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
     files: Arc<ReadFiles>,
@@ -86,6 +88,7 @@ impl Surroundings {
             shell,
             trust,
             fingerprint_scheme: String::new(),
+            patience: run::DEADLINE,
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
             files,
@@ -97,6 +100,12 @@ impl Surroundings {
     #[must_use]
     pub fn comparing(self, fingerprint_scheme: String) -> Self {
         Self { fingerprint_scheme, ..self }
+    }
+
+    /// The same with this patience for each other machine.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The running processes, listed once a pass and only when a layer asks.
@@ -187,7 +196,7 @@ fn held<'a>(
 /// has the patience of the inventory.
 pub fn patience<'a>(layers: impl Iterator<Item = &'a Layer>, usual: Duration) -> Duration {
     let hosts: usize = layers.map(|layer| layer.hosts.len()).sum();
-    usual.max(hosts::patience(hosts))
+    usual.max(hosts::patience(hosts, usual))
 }
 
 /// Every variable that may hold one of the credentials.
@@ -204,9 +213,7 @@ pub fn unread(
 ) -> Vec<Reading<Held>> {
     if !layer.hosts.is_empty() {
         let hosts = layer.hosts.iter();
-        return hosts
-            .flat_map(|host| hosts::absent(layer, credentials, host, why.clone()))
-            .collect();
+        return hosts.flat_map(|host| hosts::absent(layer, credentials, host, why)).collect();
     }
     let found = Found::configured(Err(Absence::Unreadable(why.clone())));
     held(layer, credentials, &found).collect()

@@ -220,8 +220,10 @@ fn decide(
     let optional = layer.is_some_and(|layer| layer.optional);
     match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
+        // Nor of another machine, but where the consumer's own reader refuses the file.
         State::Unreadable(why)
-            if reading.is_running() || why.kind == UnreadableKind::Unreachable =>
+            if reading.is_running()
+                || reading.host.is_some() && why.kind != UnreadableKind::Refused =>
         {
             certain(Verdict::Unproven, why.detail.clone())
         }

@@ -20,11 +20,11 @@ use crate::{
         damage::Flag,
         expectation::Wanted,
         fingerprint::Fingerprint,
-        held::Held,
+        held::{Held, ToldKey},
         key::Key,
         layer::LayerFacts,
         outcome::{Outcome, ProbeReason, ProbeResult},
-        reading::{Looked, Occurrence, Reading, State, Unreadable, UnreadableKind, Yield},
+        reading::{Looked, Reading, Unreadable, UnreadableKind, Yield},
         snapshot::{Progress, RowIdentity},
         way::EndpointFacts,
     },
@@ -237,7 +237,8 @@ impl Flow {
             Arc::clone(&self.files.0),
             Arc::clone(&self.setup.trust),
         )
-        .comparing(self.setup.fingerprint_key.scheme());
+        .comparing(self.setup.fingerprint_key.scheme())
+        .patient(self.setup.inventory.settings.timeout);
         let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
         let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());
         let job = move |index: usize| {
@@ -343,7 +344,7 @@ impl Flow {
     /// it may be the same.
     pub(super) fn settle(&mut self) {
         for (layer, readings) in std::mem::take(&mut self.arrived) {
-            if readings.iter().any(was_told) {
+            if readings.iter().flat_map(told_keys).next().is_some() {
                 self.told.insert(layer, readings);
                 continue;
             }
@@ -351,7 +352,7 @@ impl Flow {
             let interned = readings.into_iter().map(|reading| self.interned(reading)).collect();
             self.readings.insert(layer, interned);
         }
-        self.interner.forget_told();
+        self.interner.take_note(self.told.values().flatten().flat_map(told_keys));
         for (layer, readings) in std::mem::take(&mut self.told) {
             let interned = readings.iter().map(|reading| self.interned(reading.clone())).collect();
             self.readings.insert(layer, interned);
@@ -569,15 +570,18 @@ impl Drop for OwnFiles {
     }
 }
 
-/// Something of it was told, and not read here.
-fn was_told(reading: &Reading<Held>) -> bool {
-    let others = reading.other_readings.iter().map(|other| &other.state);
-    let told = |held: &Held| matches!(held, Held::Told(_));
-    let found = |state: &State<Held>| state.found().is_some_and(told);
-    let assigns = |it: &Occurrence<Held>| matches!(&it.yields, Yield::Value(value) if told(value));
-    found(&reading.state)
-        || others.into_iter().any(found)
-        || reading.occurrences.iter().any(assigns)
+/// What was told of keys that were not read here.
+fn told_keys(reading: &Reading<Held>) -> impl Iterator<Item = &ToldKey> {
+    let others = reading.other_readings.iter().filter_map(|other| other.state.found());
+    let assigned = reading.occurrences.iter().filter_map(|occurrence| match &occurrence.yields {
+        Yield::Value(value) => Some(value),
+        _ => None,
+    });
+    let held = reading.state.found().into_iter().chain(others).chain(assigned);
+    held.filter_map(|held| match held {
+        Held::Told(told) => Some(&**told),
+        Held::Secret(_) => None,
+    })
 }
 
 /// Old answers are asked again: sooner when the key is not alive, and not before a host that asked

@@ -29,8 +29,8 @@ pub(super) struct Interner {
     /// Which secret has which fingerprint under a key, by that key's scheme: made when something
     /// was told under it, and again when other secrets are held.
     under: HashMap<String, HashMap<[u8; 16], Fingerprint>>,
-    /// Keys of which only a lasting fingerprint is known, with their masks.
-    told: HashMap<Fingerprint, String>,
+    /// What was told of keys; of two who tell of the same one, by the one who knows its format.
+    told: HashMap<Fingerprint, ToldKey>,
 }
 
 impl Interner {
@@ -79,34 +79,36 @@ impl Interner {
         {
             return self.intern(secret, provider);
         }
+        let told = self.told.get(&fingerprint).unwrap_or(told).clone();
         let lasts = matches!(told.made_with, MadeWith::OwnKey);
         let tag = (!lasts).then(|| self.tag(fingerprint));
-        if lasts {
-            self.told.insert(fingerprint, told.mask.clone());
-        }
+        let provider = told.shape.as_ref().and_then(|shape| shape.split_once('/'));
         Key::from(KeyFacts {
             fingerprint,
             held: false,
             exported: lasts.then(|| self.fingerprint_key.export(&fingerprint)),
             shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
             tag,
-            mask: told.mask.clone(),
+            mask: told.mask,
             length: told.length,
             length_bucket: told.length_bucket,
-            provider: told
-                .shape
-                .as_ref()
-                .and_then(|shape| Some(shape.split_once('/')?.0.to_owned())),
-            shape: told.shape.clone(),
+            provider: provider.map(|(provider, _)| provider.to_owned()),
+            shape: told.shape,
             expected_lengths: Vec::new(),
-            flags: told.flags.clone(),
+            flags: told.flags,
             repaired: None,
         })
     }
 
-    /// Forgets which keys were told of, before all are told again.
-    pub(super) fn forget_told(&mut self) {
+    /// Takes note of all that is told, in the place of what was told before.
+    pub(super) fn take_note<'t>(&mut self, told: impl Iterator<Item = &'t ToldKey>) {
         self.told.clear();
+        for told in told {
+            let known = self.told.get(&told.fingerprint);
+            if known.is_none_or(|known| known.shape.is_none() && told.shape.is_some()) {
+                self.told.insert(told.fingerprint, told.clone());
+            }
+        }
     }
 
     /// The secret behind a fingerprint, for the probe that sends it.
@@ -139,11 +141,17 @@ impl Interner {
         keys
     }
 
+    /// Keys that are not held here, whose fingerprints outlive this run.
+    fn lasting(&self) -> impl Iterator<Item = Fingerprint> {
+        let lasts = |told: &&ToldKey| matches!(told.made_with, MadeWith::OwnKey);
+        self.told.values().filter(lasts).map(|told| told.fingerprint)
+    }
+
     /// Of a key that is not held here its mask tells the end.
     fn told_ending_with(&self, last4: &str) -> impl Iterator<Item = Fingerprint> + use<'_> {
         let ending = format!("{ELLIPSIS}{last4}");
-        let ends = move |told: &(&Fingerprint, &String)| told.1.ends_with(&ending);
-        self.told.iter().filter(ends).map(|(fingerprint, _)| *fingerprint)
+        let ends = move |told: &&ToldKey| told.mask.ends_with(&ending);
+        self.told.values().filter(ends).map(|told| told.fingerprint)
     }
 
     /// Distinct keys with this fingerprint, written in full or as it is shown.
@@ -153,8 +161,8 @@ impl Interner {
         let mut keys: Vec<Fingerprint> = self
             .secrets
             .keys()
-            .chain(self.told.keys())
             .copied()
+            .chain(self.lasting())
             .filter(|fingerprint| {
                 self.fingerprint_key.export(fingerprint) == text
                     || (short.len() >= SHOWN_CHARACTERS
@@ -326,7 +334,9 @@ mod tests {
         let own = FingerprintKey::salt([1; 32]);
         let mut interner = interner(own.clone());
         let elsewhere = own.fingerprint(&project_key("c"));
-        let key = interner.intern_told(&told(MadeWith::OwnKey, elsewhere), Some("openai"));
+        let note = told(MadeWith::OwnKey, elsewhere);
+        interner.take_note([&note].into_iter());
+        let key = interner.intern_told(&note, Some("openai"));
         assert!(!key.held && key.tag.is_none());
         assert_eq!(key.exported, Some(own.export(&elsewhere)));
         assert_eq!(interner.named(&own.export(&elsewhere)), [key.fingerprint]);
@@ -336,6 +346,19 @@ mod tests {
         let asked = told(MadeWith::KeyOfRun(of_run.clone()), of_run.fingerprint(&project_key("d")));
         let key = interner.intern_told(&asked, Some("openai"));
         assert_eq!((key.exported.as_deref(), key.tag.as_deref()), (None, Some("≡1")));
+    }
+
+    #[test]
+    fn of_two_who_tell_of_a_key_the_one_who_knows_its_format_is_believed() {
+        let mut interner = interner(FingerprintKey::salt([1; 32]));
+        let of_run = FingerprintKey::team([9; 32]);
+        let fingerprint = of_run.fingerprint(&project_key("a"));
+        let full = told(MadeWith::KeyOfRun(of_run), fingerprint);
+        let plain = ToldKey { mask: "sk-…".to_owned(), shape: None, ..full.clone() };
+        for order in [[&plain, &full], [&full, &plain]] {
+            interner.take_note(order.into_iter());
+            assert_eq!(interner.intern_told(&plain, None).mask, full.mask);
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! Every line of the shell begins with a word that this run made up, so that a greeting that the
 //! login prints is passed over. Nothing that stands in it is trusted to be short or printable.
 
+use std::time::Duration;
+
 use crate::{
     domain::{
         damage::Flag,
@@ -48,7 +50,7 @@ pub struct Told {
     /// Seconds since 1970 by its clock, at the end.
     pub now: Option<i64>,
     /// Seconds since it was started, and ticks per second.
-    pub uptime: Option<(f64, f64)>,
+    pub uptime: Option<(Duration, u64)>,
 }
 
 /// What a plain shell told of a file.
@@ -167,7 +169,7 @@ impl Told {
     /// `None` for a line that no script of this version prints.
     fn take(&mut self, words: &[&str]) -> Option<()> {
         match words {
-            ["report" | "unreported" | "done"] | ["none"] => {}
+            ["report" | "unreported" | "done" | "none"] => {}
             ["failed", why] => self.failed = Some(inert_within(why, 40)),
             ["file", state] => {
                 self.file =
@@ -194,7 +196,7 @@ impl Told {
                         "double" => Quote::Double,
                         _ => return None,
                     },
-                    written: Fingerprint::of_hex(written)?,
+                    written: hash(written)?,
                     value: value_of(value)?,
                 });
             }
@@ -227,13 +229,20 @@ impl Told {
             ["none", hidden] => self.hidden = hidden.parse().ok()?,
             ["clock", now, uptime, ticks] => {
                 self.now = now.parse().ok();
-                let whole = |text: &str| text.parse::<f64>().ok().filter(|it| it.is_finite());
-                self.uptime = whole(uptime).zip(whole(ticks).filter(|ticks| *ticks >= 1.0));
+                let uptime = uptime.parse::<f64>().ok();
+                let uptime = uptime.and_then(|it| Duration::try_from_secs_f64(it).ok());
+                self.uptime = uptime.zip(ticks.parse().ok().filter(|ticks| *ticks > 0));
             }
             _ => return None,
         }
         Some(())
     }
+}
+
+/// A hash, whose hex digits are letters from `g` to `v`.
+fn hash(text: &str) -> Option<Fingerprint> {
+    let digit = |letter: u8| char::from_digit(u32::from(letter.checked_sub(b'g')?), 16);
+    Fingerprint::of_hex(&text.bytes().map(digit).collect::<Option<String>>()?)
 }
 
 /// Fingerprint, and what `facts` of the script prints as one or three words.
@@ -242,7 +251,7 @@ fn value_of(words: &[&str]) -> Option<ToldValue> {
     let facts: Vec<&str> = facts.iter().flat_map(|words| words.split(' ')).collect();
     let [bucket, prefix, flags] = facts.as_slice() else { return None };
     Some(ToldValue {
-        fingerprint: Fingerprint::of_hex(fingerprint)?,
+        fingerprint: hash(fingerprint)?,
         bucket: bucket_of_name(bucket)?,
         prefix: prefix.parse::<usize>().ok()?.checked_sub(1),
         flags: flags.split(',').filter_map(word).collect(),
@@ -255,12 +264,12 @@ mod tests {
 
     use super::*;
 
-    const HEX: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+    const HASH: &str = "gghhiijjkkllmmnnooppqqrrssttuuvvgghhiijjkkllmmnnooppqqrrssttuuvv";
 
     fn answer(lines: &[&str]) -> Answer {
         let mut text = "Welcome to web-1!\nN\n\u{7}process\n".to_owned();
         for line in lines {
-            text.push_str(&line.replace(' ', "\t").replace("HEX", HEX));
+            text.push_str(&line.replace(' ', "\t").replace("HASH", HASH));
             text.push('\n');
         }
         read(text.as_bytes(), "N")
@@ -278,9 +287,9 @@ mod tests {
         let told = told(&[
             "N unreported",
             "N file read 1700000000 text",
-            "N line 3 1 1 double HEX HEX 64+ 2 -",
+            "N line 3 1 1 double HASH HASH 64+ 2 -",
             "last login: today",
-            "N line 7 2 0 none HEX HEX 8-15 0 -,cr,quoted",
+            "N line 7 2 0 none HASH HASH 8-15 0 -,cr,quoted",
             "N others 1",
             "N clock 1700000100 12.5 100",
             "N done",
@@ -293,14 +302,17 @@ mod tests {
         let second = &file.lines[1];
         assert_eq!((second.value.bucket, second.value.prefix), ("8-15", None));
         assert_eq!(second.value.flags, [Flag::Cr, Flag::Quoted]);
-        assert_eq!((told.now, told.uptime), (Some(1_700_000_100), Some((12.5, 100.0))));
+        assert_eq!(
+            (told.now, told.uptime),
+            (Some(1_700_000_100), Some((Duration::from_millis(12_500), 100)))
+        );
     }
 
     #[test]
     fn processes_are_told_with_their_values_and_those_that_ended_are_not() {
         let told = told(&[
             "N process 7 5 300 200 www gunicorn open",
-            "N value 7 1 HEX 64+ 1 -",
+            "N value 7 1 HASH 64+ 1 -",
             "N process 8 8 300 300 root x denied",
             "N process 9 9 300 300 root x erased",
             "N process 10 10 300 300 root x open",
@@ -329,10 +341,10 @@ mod tests {
     #[case::nothing(&[])]
     #[case::cut_off(&["N file absent"])]
     #[case::unknown(&["N other", "N done"])]
-    #[case::no_number(&["N value x 1 HEX 0 0 -", "N done"])]
-    #[case::no_hash(&["N file read 1 text", "N line 1 1 0 none 00 HEX 0 0 -", "N done"])]
-    #[case::of_no_file(&["N line 1 1 0 none HEX HEX 0 0 -", "N done"])]
-    #[case::of_no_process(&["N value 1 1 HEX 0 0 -", "N done"])]
+    #[case::no_number(&["N value x 1 HASH 0 0 -", "N done"])]
+    #[case::no_hash(&["N file read 1 text", "N line 1 1 0 none 00 HASH 0 0 -", "N done"])]
+    #[case::of_no_file(&["N line 1 1 0 none HASH HASH 0 0 -", "N done"])]
+    #[case::of_no_process(&["N value 1 1 HASH 0 0 -", "N done"])]
     #[case::another_mark(&["M done"])]
     fn what_is_not_whole_is_no_answer(#[case] lines: &[&str]) {
         assert_eq!(answer(lines), Answer::Broken);

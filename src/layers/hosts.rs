@@ -40,7 +40,7 @@ pub(super) fn read(
     let Some(key) = sessions.key() else {
         let why = Unreadable::new(UnreadableKind::System, "the system gives no random numbers");
         let hosts = layer.hosts.iter();
-        return hosts.flat_map(|host| absent(layer, credentials, host, why.clone())).collect();
+        return hosts.flat_map(|host| absent(layer, credentials, host, &why)).collect();
     };
     let question = Question::of(layer, credentials, key);
     thread::scope(|scope| {
@@ -59,7 +59,7 @@ pub(super) fn read(
                 Err(host) => {
                     let detail = "the system gives no more threads";
                     let why = Unreadable::new(UnreadableKind::System, detail);
-                    absent(layer, credentials, host, why)
+                    absent(layer, credentials, host, &why)
                 }
             })
             .collect()
@@ -67,10 +67,10 @@ pub(super) fn read(
 }
 
 /// How long asking so many hosts may take, each as slow as can be.
-pub(super) fn patience(hosts: usize) -> Duration {
+pub(super) fn patience(hosts: usize, each: Duration) -> Duration {
     let turns = hosts.div_ceil(sessions::AT_ONCE);
     // A little more than the slowest of them, which has a reason of its own to tell.
-    (sessions::PATIENCE + Duration::from_secs(1)) * u32::try_from(turns).unwrap_or(u32::MAX)
+    (each + Duration::from_secs(1)).saturating_mul(u32::try_from(turns).unwrap_or(u32::MAX))
 }
 
 /// The layer on one host.
@@ -84,7 +84,9 @@ fn on(
 ) -> Vec<Reading<Held>> {
     if !surroundings.trust.grants(&Effect::Host { name: host.to_owned() }) {
         let mut readings = blank(layer, credentials, host);
-        readings.iter_mut().for_each(|it| it.state = State::Opaque(OpaqueReason::Untrusted));
+        for reading in &mut readings {
+            reading.state = State::Opaque(OpaqueReason::Untrusted);
+        }
         return readings;
     }
     let printed = surroundings.files.sessions.ask(host, question.script.as_bytes(), surroundings);
@@ -103,7 +105,7 @@ fn on(
         }
     };
     match answered {
-        Err(why) => absent(layer, credentials, host, why),
+        Err(why) => absent(layer, credentials, host, &why),
         Ok(answer) => {
             let asked = answer::Asked { host, layer, credentials, question, key, arrived };
             asked.readings(answer)
@@ -122,10 +124,12 @@ pub(super) fn absent(
     layer: &Layer,
     credentials: &[&CredentialFacts],
     host: &str,
-    why: Unreadable,
+    why: &Unreadable,
 ) -> Vec<Reading<Held>> {
     let mut readings = blank(layer, credentials, host);
-    readings.iter_mut().for_each(|reading| reading.state = State::Unreadable(why.clone()));
+    for reading in &mut readings {
+        reading.state = State::Unreadable(why.clone());
+    }
     readings
 }
 

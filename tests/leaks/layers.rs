@@ -9,6 +9,7 @@ use stalekey::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::unix::fs::PermissionsExt as _,
     sync::Arc,
 };
 
@@ -86,7 +87,7 @@ impl Scene {
         let mut scene = Self {
             world: World::new(),
             inventory: format!(
-                "version = 1\n[fingerprint]\nsalt = \"{}\"\n{}[environments.production]\n",
+                "version = 1\n[settings]\ntimeout = \"60s\"\n[fingerprint]\nsalt = \"{}\"\n{}[environments.production]\n",
                 "5e".repeat(32),
                 credentials()
             ),
@@ -101,6 +102,7 @@ impl Scene {
         scene.compose(gate);
         scene.ci(gate);
         scene.processes(gate);
+        scene.hosts(gate);
         // The first run makes it.
         scene.layer("reported", "kind = \"report\"\npath = \"made.json\"");
         let inventory = scene.inventory.clone();
@@ -357,6 +359,44 @@ impl Scene {
         );
         self.whole(&own);
         self.waiting.extend(processes);
+    }
+
+    /// Another machine, which is this one behind a fake `ssh`. What goes in and out of it is a file,
+    /// which the gate sees.
+    fn hosts(&mut self, gate: &mut Gate) {
+        let there = keys(gate, "another machine");
+        let text = lines(&there[..PLAIN], |name, key| format!("{name}={}\n", key.text()));
+        self.world.write("there.env", text);
+        let work = self.world.work();
+        let at = |name: &str| work.join(name).display().to_string();
+        self.world.write(
+            "bin/ssh",
+            format!(
+                "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nPATH=/usr/bin:/bin\n\
+                 asked=$(cat)\n\
+                 # The key and the mark of the run are digits at random, which may be any.\n\
+                 printf '%s\\n' \"$asked\" | sed -e '/^salt = /d' -e 's/stalekey-[0-9a-f]*//g' >>{}\n\
+                 answer=$(printf '%s\\n' \"$asked\" | sh -s)\n\
+                 printf '%s\\n' \"$answer\"\n\
+                 printf '%s\\n' \"$answer\" | sed 's/^stalekey-[0-9a-f]*//' >>{}\n",
+                at("sent"),
+                at("received")
+            ),
+        );
+        std::fs::set_permissions(work.join("bin/ssh"), std::fs::Permissions::from_mode(0o700))
+            .expect("its mode");
+        self.shell.push(("PATH".to_owned(), format!("{}:/usr/bin:/bin", at("bin")).into_bytes()));
+        self.layer(
+            "file there",
+            &format!("kind = \"dotenv\"\npath = \"{}\"\nhosts = [\"web-1\"]", at("there.env")),
+        );
+        // One with keys among its words.
+        if let Some(pid) = self.waiting.get(1).map(Waiting::pid) {
+            self.layer(
+                "process there",
+                &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}\nhosts = [\"web-1\"]"),
+            );
+        }
     }
 
     /// The parts of a run that stays in this process.

@@ -5,7 +5,9 @@ use super::{
     Finding, Fix, Scene, Severity,
     scene::{in_a_container, is_old_process, launched_with_it, name},
 };
-use crate::domain::{age::span, judge::ago, reading::Rank, running::Supervisor, snapshot::Row};
+use crate::domain::{
+    age::span, judge::ago, layer::row_label, reading::Rank, running::Supervisor, snapshot::Row,
+};
 
 /// One finding for each layer and key, of the old processes that `concerns` chooses. `remark` is what
 /// is said of the one that starts them, behind the story.
@@ -42,12 +44,11 @@ pub(super) fn supervisor(row: &Row) -> Option<&Supervisor> {
 /// Who has which key since when, and what its source has; no full stop.
 fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
     let process = row.evidence.process.as_ref();
+    let layer = row_label(&row.identity.layer, None, row.identity.host.as_deref());
     let who = match (count, process) {
-        (1, Some(process)) => {
-            format!("`{}` (pid {}, {})", row.identity.layer, process.pid, process.program)
-        }
+        (1, Some(process)) => format!("`{layer}` (pid {}, {})", process.pid, process.program),
         (1, None) => name(row),
-        (count, _) => format!("{count} processes of `{}`", row.identity.layer),
+        (count, _) => format!("{count} processes of `{layer}`"),
     };
     let started = match row.evidence.started_at {
         Some(started) => format!("started {}", ago(scene.now, started)),

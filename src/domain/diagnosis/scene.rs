@@ -86,14 +86,16 @@ impl<'a> Scene<'a> {
         source.key().map(|key| key.fingerprint == expected)
     }
 
-    /// Rows of `indexes` that belong together on screen: one layer, one key.
+    /// Rows that belong together on screen: one layer on one machine, one key.
     pub fn by_layer_and_key(&self, wanted: impl Fn(&Row) -> bool) -> Vec<Vec<usize>> {
-        let mut order: Vec<(&str, &str, Option<Fingerprint>)> = Vec::new();
-        let mut groups: HashMap<(&str, &str, Option<Fingerprint>), Vec<usize>> = HashMap::new();
+        type Group<'a> = (&'a str, Option<&'a str>, &'a str, Option<Fingerprint>);
+        let mut order: Vec<Group<'_>> = Vec::new();
+        let mut groups: HashMap<Group<'_>, Vec<usize>> = HashMap::new();
         for (index, row) in self.rows().filter(|(_, row)| wanted(row)) {
             let identity = &row.identity;
             let key = row.key().map(|key| key.fingerprint);
-            let id = (identity.layer.as_str(), identity.credential.as_str(), key);
+            let host = identity.host.as_deref();
+            let id = (identity.layer.as_str(), host, identity.credential.as_str(), key);
             let members = groups.entry(id).or_default();
             if members.is_empty() {
                 order.push(id);
@@ -190,14 +192,13 @@ pub(super) fn variable(row: &Row) -> &str {
     row.variable.as_deref().unwrap_or("the variable")
 }
 
-/// Where a person edits this row: `services/api/.env:3`.
+/// Where a person edits this row: `services/api/.env:3`, `/srv/api/.env:3 on web-1`.
 pub(super) fn edit_place(row: &Row) -> Option<String> {
     let place = row.place.as_ref()?;
     let path = place.path.as_deref()?;
-    Some(match place.position {
-        Some(at) => format!("{path}:{}", at.line),
-        None => path.to_owned(),
-    })
+    let line = place.position.map(|at| format!(":{}", at.line)).unwrap_or_default();
+    let host = row.identity.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+    Some(format!("{path}{line}{host}"))
 }
 
 /// What this shell defines of the variable that decides a `.env` row, where the row's reader leaves

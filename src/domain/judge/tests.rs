@@ -151,6 +151,7 @@ impl World {
         judge(Question {
             layers: self.layers.into(),
             credentials: vec![CredentialFacts {
+                prefixes: Vec::new(),
                 id: "openai".into(),
                 provider: Some("openai".into()),
                 variables: vec!["OPENAI_API_KEY".into()],

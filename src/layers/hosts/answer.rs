@@ -6,7 +6,7 @@
 //! on its reader is decided by that reader, and where it makes something else of it than what was
 //! told, it is not decided.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -80,18 +80,18 @@ impl Asked<'_> {
     }
 
     fn unreadable(&self, kind: UnreadableKind, detail: &str) -> Vec<Reading<Held>> {
-        absent(self.layer, self.credentials, self.host, Unreadable::new(kind, detail))
+        absent(self.layer, self.credentials, self.host, &Unreadable::new(kind, detail))
     }
 
     /// What stands on every row: when it was told, and what a person should know of it.
-    fn elsewhere(&self, ahead: i64, note: Option<String>) -> Option<Box<Elsewhere>> {
+    fn elsewhere(&self, ahead: i64, note: Option<String>) -> Box<Elsewhere> {
         let clock = (ahead.abs() > SAME_CLOCK).then(|| {
             let which = if ahead > 0 { "ahead" } else { "behind" };
             format!("its clock is {} {which}; times are corrected", span(ahead.abs()))
         });
         let notes: Vec<String> = clock.into_iter().chain(note).collect();
         let note = (!notes.is_empty()).then(|| notes.join("; "));
-        Some(Box::new(Elsewhere { told_at: self.arrived, probe: None, note }))
+        Box::new(Elsewhere { told_at: self.arrived, probe: None, note })
     }
 
     fn reported(&self, report: &Report) -> Vec<Reading<Held>> {
@@ -136,7 +136,7 @@ impl Asked<'_> {
                 updated_at,
                 reader: row.reader.clone(),
                 process,
-                elsewhere: self.elsewhere(ahead, None),
+                elsewhere: Some(self.elsewhere(ahead, None)),
                 ..Evidence::default()
             },
             ..blank
@@ -146,10 +146,10 @@ impl Asked<'_> {
     fn told(&self, told: &Told) -> Vec<Reading<Held>> {
         if let Some(why) = &self.question.beyond_shell {
             let why = why.clone().with_remedy("install stalekey there");
-            return absent(self.layer, self.credentials, self.host, why);
+            return absent(self.layer, self.credentials, self.host, &why);
         }
         if let Some(word) = &told.failed {
-            return absent(self.layer, self.credentials, self.host, failed(word));
+            return absent(self.layer, self.credentials, self.host, &failed(word));
         }
         let ahead = told.now.map_or(0, |now| now - self.arrived.as_second());
         let mut readings = match &told.file {
@@ -200,9 +200,9 @@ impl Asked<'_> {
         let absence = match file.state.as_str() {
             "read" => None,
             "absent" => Some(Absence::Missing(MissingReason::FileAbsent)),
-            "denied" => Some((UnreadableKind::NoPermission, "permission denied there")).map(no),
-            "large" => Some((UnreadableKind::TooLarge, "it is larger than 1 MiB")).map(no),
-            _ => Some((UnreadableKind::NotAFile, "it is no regular file")).map(no),
+            "denied" => Some(no(UnreadableKind::NoPermission, "permission denied there")),
+            "large" => Some(no(UnreadableKind::TooLarge, "it is larger than 1 MiB")),
+            _ => Some(no(UnreadableKind::NotAFile, "it is no regular file")),
         };
         let named = dialect.as_deref().and_then(Dialect::from_name);
         let reader = named.unwrap_or(DEFAULT_DIALECT);
@@ -218,7 +218,7 @@ impl Asked<'_> {
             reader_because: named
                 .is_none()
                 .then(|| "what stands beside the file there was not looked at".to_owned()),
-            elsewhere: self.elsewhere(ahead, note),
+            elsewhere: Some(self.elsewhere(ahead, note)),
             ..Evidence::default()
         };
         let mut stand_ins = StandIns::default();
@@ -343,7 +343,7 @@ impl Asked<'_> {
                 Absence::Missing(reason)
             };
             let evidence =
-                Evidence { elsewhere: self.elsewhere(ahead, None), ..Evidence::default() };
+                Evidence { elsewhere: Some(self.elsewhere(ahead, None)), ..Evidence::default() };
             let found = Found { rank: Rank::Launch, evidence, ..Found::configured(Err(absence)) };
             readings.extend(self.given_back(&found, &StandIns::default()));
         }
@@ -359,8 +359,9 @@ impl Asked<'_> {
     ) -> Found {
         let at = |ticks: u64| {
             let (uptime, per_second) = told.uptime?;
-            let ago = uptime - ticks as f64 / per_second;
-            self.arrived.checked_sub(SignedDuration::try_from_secs_f64(ago).ok()?).ok()
+            let milliseconds = u128::from(ticks) * 1_000 / u128::from(per_second);
+            let since_boot = Duration::from_millis(u64::try_from(milliseconds).ok()?);
+            self.arrived.checked_sub(uptime.saturating_sub(since_boot)).ok()
         };
         let mut undefined = OpaqueReason::NotInLaunchEnvironment;
         let contents = match &process.environment {
@@ -400,7 +401,7 @@ impl Asked<'_> {
                     supervisor: None,
                     remedy: Some(more.to_owned()),
                 }),
-                elsewhere: self.elsewhere(ahead, None),
+                elsewhere: Some(self.elsewhere(ahead, None)),
                 ..Evidence::default()
             },
             ..Found::configured(contents)
@@ -446,7 +447,7 @@ impl StandIns {
     }
 }
 
-fn no((kind, detail): (UnreadableKind, &str)) -> Absence {
+fn no(kind: UnreadableKind, detail: &str) -> Absence {
     Absence::Unreadable(Unreadable::new(kind, detail))
 }
 

@@ -27,8 +27,6 @@ use crate::{
 
 /// Hosts that are asked at once.
 pub(super) const AT_ONCE: usize = 8;
-/// The longest that one host may take.
-pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 /// The path of a socket has 108 bytes, of which `ssh` takes some for itself.
 const LONGEST_FOLDER: usize = 70;
 /// What ending a shared connection needs of this shell.
@@ -95,10 +93,11 @@ impl Sessions {
         words.extend(sharing(socket.as_deref()));
         words.extend(["--", host, "sh", "-s"].map(str::to_owned));
         let ssh = std::iter::once("ssh".to_owned()).chain(words);
-        let program = Program::new(ssh, &surroundings.shell).reading(script).within(PATIENCE);
+        let program =
+            Program::new(ssh, &surroundings.shell).reading(script).within(surroundings.patience);
         program.run().map_err(|why| match why {
             NotRun::TimedOut => {
-                let seconds = PATIENCE.as_secs();
+                let seconds = surroundings.patience.as_secs();
                 let detail = format!("it did not answer within {seconds} s");
                 unreachable(host, detail)
             }
