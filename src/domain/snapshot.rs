@@ -13,6 +13,7 @@ use crate::domain::{
     outcome::ProbeResult,
     place::Place,
     reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
+    rotation::{Progress as RotationProgress, Retired},
     trap::Trapped,
     verdict::{Certainty, Verdict},
     way::EndpointFacts,
@@ -55,6 +56,8 @@ pub enum ExpectedBy {
     Inventory,
     /// The `reference` layer of the inventory.
     Reference,
+    /// The new key of an open rotation.
+    Rotation,
     /// The only key that the provider accepts.
     Provider,
     /// The key of the newest change; verdicts are then likely.
@@ -68,6 +71,7 @@ impl ExpectedBy {
             Self::Mark => "mark",
             Self::Inventory => "inventory",
             Self::Reference => "reference",
+            Self::Rotation => "rotation",
             Self::Provider => "provider",
             Self::NewestChange => "newest_change",
         }
@@ -79,6 +83,7 @@ impl ExpectedBy {
             Self::Mark => "you marked it",
             Self::Inventory => "the inventory expects it",
             Self::Reference => "the reference layer holds it",
+            Self::Rotation => "the open rotation brings it",
             Self::Provider => "it is the only key the provider accepts",
             Self::NewestChange => "it is the newest change",
         }
@@ -126,6 +131,8 @@ pub struct Row {
     pub probe: ProbeResult,
     /// Which key is expected here.
     pub expected: Option<Expected>,
+    /// The rotation that its key has gone with, or is to go with.
+    pub retired: Option<Retired>,
     /// What is true of it.
     pub verdict: Verdict,
     /// How sure that is.
@@ -205,6 +212,8 @@ pub struct Snapshot {
     pub summary: Summary,
     /// Every URL that was asked, with how it is reached and how long its last answers took.
     pub endpoints: BTreeMap<String, EndpointFacts>,
+    /// The open rotations, and how far they have come.
+    pub rotations: Vec<RotationProgress>,
     /// What a person should know of this run: proxy in use, host that asked to wait.
     pub notices: Vec<String>,
     /// The guided tour, in the demo.

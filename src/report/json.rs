@@ -3,12 +3,15 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod rotations;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
 };
 
 use jiff::Timestamp;
+use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
@@ -73,6 +76,8 @@ pub struct Report<'a> {
     chains: Vec<ChainReport<'a>>,
     /// Every URL that was asked.
     endpoints: BTreeMap<&'a str, EndpointReport<'a>>,
+    /// Rotations that go on.
+    rotations: Vec<RotationReport<'a>>,
     /// What a person should know of this run.
     notices: &'a [String],
 }
@@ -134,6 +139,8 @@ struct RowReport<'a> {
     probe: ProbeReport<'a>,
     /// Null while undecided.
     expected: Option<ExpectedReport<'a>>,
+    /// Null unless a rotation of the history is about its key.
+    retired: Option<RetiredReport<'a>>,
     verdict: &'a str,
     /// certain or likely.
     certainty: &'a str,
@@ -409,7 +416,7 @@ impl<'a> EndpointReport<'a> {
 struct ExpectedReport<'a> {
     /// Null for a key that no layer holds, and for an opaque one.
     fingerprint: Option<&'a str>,
-    /// mark, inventory, reference, provider or newest_change.
+    /// mark, inventory, reference, rotation, provider or newest_change.
     by: &'a str,
 }
 
@@ -473,6 +480,7 @@ impl<'a> Report<'a> {
                 .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
+            rotations: snapshot.rotations.iter().map(RotationReport::of).collect(),
             notices: &snapshot.notices,
         }
     }
@@ -516,6 +524,7 @@ impl<'a> RowReport<'a> {
                     outcome: trial.outcome.name(),
                 }),
             },
+            retired: row.retired.as_ref().map(RetiredReport::of),
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.as_deref(),
                 by: expected.by.name(),
