@@ -5,6 +5,8 @@
 
 mod rotations;
 
+mod elsewhere;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
@@ -15,10 +17,10 @@ use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use self::elsewhere::ElsewhereReport;
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
-    elsewhere::Elsewhere,
     key::Key,
     layer::Instance,
     outcome::{Confidence, ProbeReason, Received},
@@ -273,40 +275,6 @@ pub(super) struct EvidenceReport<'a> {
     /// It was read elsewhere, and told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     elsewhere: Option<ElsewhereReport<'a>>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct ElsewhereReport<'a> {
-    /// When, RFC 3339, by the clock there.
-    #[schemars(with = "String")]
-    told_at: Timestamp,
-    /// What the provider said there; no proof here.
-    probe: Option<ToldProbeReport<'a>>,
-    /// What a person should know or do about it.
-    note: Option<&'a str>,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
-struct ToldProbeReport<'a> {
-    outcome: &'a str,
-    /// RFC 3339.
-    #[schemars(with = "Option<String>")]
-    checked_at: Option<Timestamp>,
-    endpoint: Option<&'a str>,
-}
-
-impl<'a> ElsewhereReport<'a> {
-    fn of(elsewhere: &'a Elsewhere) -> Self {
-        Self {
-            told_at: elsewhere.told_at,
-            probe: elsewhere.probe.as_ref().map(|probe| ToldProbeReport {
-                outcome: probe.outcome.name(),
-                checked_at: probe.checked_at,
-                endpoint: probe.endpoint.as_deref(),
-            }),
-            note: elsewhere.note.as_deref(),
-        }
-    }
 }
 
 #[derive(Debug, Serialize, JsonSchema)]

@@ -84,14 +84,14 @@ impl Asked<'_> {
     }
 
     /// What stands on every row: when it was told, and what a person should know of it.
-    fn elsewhere(&self, ahead: i64, note: Option<String>) -> Box<Elsewhere> {
+    fn elsewhere(&self, ahead: i64, note: Option<String>) -> Elsewhere {
         let clock = (ahead.abs() > SAME_CLOCK).then(|| {
             let which = if ahead > 0 { "ahead" } else { "behind" };
             format!("its clock is {} {which}; times are corrected", span(ahead.abs()))
         });
         let notes: Vec<String> = clock.into_iter().chain(note).collect();
         let note = (!notes.is_empty()).then(|| notes.join("; "));
-        Box::new(Elsewhere { told_at: self.arrived, probe: None, note })
+        Elsewhere { told_at: self.arrived, probe: None, note }
     }
 
     fn reported(&self, report: &Report) -> Vec<Reading<Held>> {
@@ -136,7 +136,7 @@ impl Asked<'_> {
                 updated_at,
                 reader: row.reader.clone(),
                 process,
-                elsewhere: Some(self.elsewhere(ahead, None)),
+                elsewhere: Some(Box::new(self.elsewhere(ahead, None))),
                 ..Evidence::default()
             },
             ..blank
@@ -218,7 +218,7 @@ impl Asked<'_> {
             reader_because: named
                 .is_none()
                 .then(|| "what stands beside the file there was not looked at".to_owned()),
-            elsewhere: Some(self.elsewhere(ahead, note)),
+            elsewhere: Some(Box::new(self.elsewhere(ahead, note))),
             ..Evidence::default()
         };
         let mut stand_ins = StandIns::default();
@@ -342,8 +342,10 @@ impl Asked<'_> {
             } else {
                 Absence::Missing(reason)
             };
-            let evidence =
-                Evidence { elsewhere: Some(self.elsewhere(ahead, None)), ..Evidence::default() };
+            let evidence = Evidence {
+                elsewhere: Some(Box::new(self.elsewhere(ahead, None))),
+                ..Evidence::default()
+            };
             let found = Found { rank: Rank::Launch, evidence, ..Found::configured(Err(absence)) };
             readings.extend(self.given_back(&found, &StandIns::default()));
         }
@@ -401,7 +403,7 @@ impl Asked<'_> {
                     supervisor: None,
                     remedy: Some(more.to_owned()),
                 }),
-                elsewhere: Some(self.elsewhere(ahead, None)),
+                elsewhere: Some(Box::new(self.elsewhere(ahead, None))),
                 ..Evidence::default()
             },
             ..Found::configured(contents)
