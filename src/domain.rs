@@ -21,6 +21,7 @@ pub mod place;
 pub mod query;
 pub mod reading;
 pub mod request;
+pub mod restart;
 pub mod rotation;
 pub mod running;
 pub mod secret;

@@ -13,6 +13,7 @@ use crate::domain::{
     outcome::ProbeResult,
     place::Place,
     reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
+    restart::{Action, Prediction},
     rotation::{Progress as RotationProgress, Retired},
     trap::Trapped,
     verdict::{Certainty, Verdict},
@@ -141,6 +142,8 @@ pub struct Row {
     pub reason: String,
     /// Indexes into [`Snapshot::findings`], the most severe first.
     pub findings: Vec<usize>,
+    /// What a restart would load, and whatever else can be done to what runs; the best one first.
+    pub after: Vec<Prediction>,
 }
 
 impl Row {
@@ -153,6 +156,11 @@ impl Row {
     pub fn label(&self) -> String {
         let RowIdentity { layer, instance, host, .. } = &self.identity;
         row_label(layer, instance.as_ref(), host.as_deref())
+    }
+
+    /// What starting it again would do.
+    pub fn after_restart(&self) -> Option<&Prediction> {
+        self.after.iter().find(|prediction| prediction.action == Action::Restart)
     }
 
     /// Since when it holds what it holds: the start of a process, the change of a file.
