@@ -12,6 +12,7 @@ mod fingerprint;
 mod history;
 mod operator;
 mod providers;
+mod report;
 mod schema;
 mod setting;
 mod terminal;
@@ -104,6 +105,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Providers { options, run }) => providers::run(&options, &run),
+        Some(Command::Report { run, options }) => report::run(&run, &options),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -8,6 +8,7 @@ mod check;
 pub mod discovery;
 pub mod duration;
 mod endpoint;
+mod hosts;
 mod kinds;
 mod model;
 mod names;
@@ -198,6 +199,8 @@ pub struct Layer {
     pub restart: Option<String>,
     /// Who owns it.
     pub owner: Option<String>,
+    /// The machines it is read on instead of here.
+    pub hosts: Vec<String>,
     /// What it is and where.
     pub kind: LayerSpec,
 }
@@ -302,6 +305,11 @@ pub enum LayerSpec {
         /// What runs them; `None`: Docker where it is there, else Podman.
         engine: Option<Engine>,
     },
+    /// What `stalekey report` wrote elsewhere.
+    Report {
+        /// The file.
+        path: String,
+    },
     /// The output of a command.
     Command {
         /// The program and its arguments; not empty.
@@ -370,6 +378,7 @@ impl LayerSpec {
             Self::Supervisor { .. } => LayerKind::Supervisor,
             Self::Command { .. } => LayerKind::Command,
             Self::Container { .. } => LayerKind::Container,
+            Self::Report { .. } => LayerKind::Report,
         }
     }
 
@@ -385,7 +394,10 @@ impl LayerSpec {
             Self::Dotenv { files, .. }
             | Self::Kubernetes { paths: files, .. }
             | Self::Systemd { files, .. } => files.iter().map(String::as_str).collect(),
-            Self::ShellFile { path, .. } | Self::Ci { path, .. } | Self::Export { path, .. } => {
+            Self::ShellFile { path, .. }
+            | Self::Ci { path, .. }
+            | Self::Export { path, .. }
+            | Self::Report { path } => {
                 vec![path]
             }
             Self::Compose { files, folder, env_files, .. } => {

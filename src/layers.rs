@@ -13,6 +13,7 @@ mod dotenv;
 mod export;
 mod files;
 mod home;
+mod hosts;
 mod kubernetes;
 mod managed;
 mod near_miss;
@@ -20,6 +21,7 @@ mod open;
 mod pm2;
 mod process;
 mod read_files;
+mod report;
 mod resolve;
 mod run;
 mod shell;
@@ -33,6 +35,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 pub use home::absolute;
@@ -44,8 +47,8 @@ use resolve::{Absence, Found};
 use crate::{
     domain::{
         credential::CredentialFacts,
+        held::Held,
         reading::{Reading, Unreadable},
-        secret::SecretValue,
     },
     formats::{
         Environment, compose::Request, kubernetes as kubernetes_format, systemd as systemd_format,
@@ -64,6 +67,10 @@ pub struct Surroundings {
     /// What may be read beyond the inventory's folder.
     pub trust: Arc<Trust>,
     neighbours: container::Neighbours,
+    /// What every fingerprint begins with that can be compared with those of this run.
+    fingerprint_scheme: String,
+    /// The longest that one other machine may take.
+    patience: Duration,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
     files: Arc<ReadFiles>,
@@ -87,6 +94,8 @@ impl Surroundings {
             shell,
             trust,
             neighbours: container::Neighbours::default(),
+            fingerprint_scheme: String::new(),
+            patience: run::DEADLINE,
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
             files,
@@ -99,6 +108,18 @@ impl Surroundings {
     pub fn among(self, layers: &[Layer]) -> Self {
         let neighbours = container::Neighbours::of(layers, &self.folder, self.home.as_deref());
         Self { neighbours, ..self }
+    }
+
+    /// The same in a run whose fingerprints begin so.
+    #[must_use]
+    pub fn comparing(self, fingerprint_scheme: String) -> Self {
+        Self { fingerprint_scheme, ..self }
+    }
+
+    /// The same with this patience for each other machine.
+    #[must_use]
+    pub fn patient(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The running processes, listed once a pass and only when a layer asks.
@@ -117,7 +138,10 @@ pub fn read(
     layer: &Layer,
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
-) -> Vec<Reading<SecretValue>> {
+) -> Vec<Reading<Held>> {
+    if !layer.hosts.is_empty() {
+        return hosts::read(layer, credentials, surroundings);
+    }
     let found = match &layer.kind {
         LayerSpec::Dotenv { files, dialect } => {
             dotenv::read(files, dialect.as_deref(), credentials, surroundings)
@@ -189,12 +213,32 @@ pub fn read(
         LayerSpec::Container { matching, engine } => {
             container::read(matching, *engine, layer, credentials, surroundings)
         }
+        LayerSpec::Report { path } => {
+            return report::read(path, layer, credentials, surroundings);
+        }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.
     let mut readings = Vec::with_capacity(found.len() * credentials.len());
-    readings.extend(found.iter().flat_map(|found| resolve::readings(layer, credentials, found)));
+    let whole = found.iter().flat_map(|found| resolve::readings(layer, credentials, found));
+    readings.extend(whole.map(|reading| reading.map(Held::Secret)));
     managed::drop_what_is_not_kept(&mut readings);
     readings
+}
+
+/// What was read here: the keys themselves.
+fn held<'a>(
+    layer: &'a Layer,
+    credentials: &'a [&'a CredentialFacts],
+    found: &'a Found,
+) -> impl Iterator<Item = Reading<Held>> + 'a {
+    resolve::readings(layer, credentials, found).map(|reading| reading.map(Held::Secret))
+}
+
+/// The longest that reading these layers may take, where other machines are asked; what is read here
+/// has the patience of the inventory.
+pub fn patience<'a>(layers: impl Iterator<Item = &'a Layer>, usual: Duration) -> Duration {
+    let hosts: usize = layers.map(|layer| layer.hosts.len()).sum();
+    usual.max(hosts::patience(hosts, usual))
 }
 
 /// Every variable that may hold one of the credentials.
@@ -208,7 +252,11 @@ pub fn unread(
     layer: &Layer,
     credentials: &[&CredentialFacts],
     why: &Unreadable,
-) -> Vec<Reading<SecretValue>> {
+) -> Vec<Reading<Held>> {
+    if !layer.hosts.is_empty() {
+        let hosts = layer.hosts.iter();
+        return hosts.flat_map(|host| hosts::absent(layer, credentials, host, why)).collect();
+    }
     let found = Found::configured(Err(Absence::Unreadable(why.clone())));
-    resolve::readings(layer, credentials, &found).collect()
+    held(layer, credentials, &found).collect()
 }

@@ -5,6 +5,7 @@ pub mod confirmation;
 pub mod evidence;
 pub mod human;
 pub mod json;
+pub mod machine;
 pub mod page;
 pub mod requests;
 

@@ -214,6 +214,7 @@ fn completions_are_scripts_of_their_shell(#[case] shell: &str, #[case] has: &str
 #[case("check")]
 #[case("inventory")]
 #[case("plan")]
+#[case("report")]
 fn the_committed_schema_is_that_of_the_program(#[case] which: &str) {
     let file = format!("assets/{which}.schema.json");
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);

@@ -74,7 +74,7 @@ fn the_example_loads_and_shows_everything() {
     );
     let kinds: std::collections::BTreeSet<_> =
         inventory.layers.iter().map(|layer| layer.kind.kind()).collect();
-    assert_eq!(kinds.len(), 13, "every kind");
+    assert_eq!(kinds.len(), 14, "every kind");
     for field in fields(&inventory::schema()) {
         let shown = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let found = shown.into_iter().any(|line| line.contains(&field));
@@ -184,6 +184,8 @@ fn effects_are_what_reaches_out() {
                 command: texts(&["vault", "kv", "get", "-format=json", "secret/webhook"]),
                 inherit: texts(&["VAULT_ADDR", "VAULT_TOKEN"])
             },
+            Effect::Host { name: "ubuntu@10.0.0.5".to_owned() },
+            Effect::Host { name: "web-1".to_owned() },
         ]
     );
     assert!(effects.iter().all(|effect| Trust::All.grants(effect)));
@@ -193,9 +195,11 @@ fn effects_are_what_reaches_out() {
 
 /// Each rule: what follows the head (four lines), the message, its place, and what else is shown.
 #[rstest]
+#[case::host_option("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npath = \"x\"\nhosts = [\"-oProxyCommand=x\"]", "this is not the name of a host", (10, 10), "write it as `ssh` takes it")]
+#[case::host_twice("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npath = \"x\"\nhosts = [\"a\", \"a\"]", "this host is named twice", (10, 15), "leave one of them out")]
+#[case::hosts_of_kind("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\nhosts = [\"a\"]", "a layer of kind `shell` is not read on other machines", (9, 1), "dotenv, process and systemd")]
 #[case::unknown_field("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npth = \"x\"\npath = \"x\"", "unknown field `pth`", (9, 1), "did you mean `path`?")]
 #[case::field_of_another_kind("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npath = \"x\"\nservice = \"x\"", "unknown field `service`", (10, 1), "`service` belongs to kind `compose`")]
-#[case::not_built_yet("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\nhosts = []", "unknown field `hosts`", (9, 1), "allowed: `credentials`, `environment`, `kind`")]
 #[case::unknown_setting("[settings]\nrefesh = \"5m\"", "unknown field `refesh`", (6, 1), "did you mean `refresh`?")]
 #[case::unknown_table("[layer]", "unknown field `layer`", (5, 2), "did you mean `layers`?")]
 #[case::unknown_kind("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotnev\"", "unknown kind `dotnev`", (8, 8), "did you mean `dotenv`?")]
@@ -313,7 +317,7 @@ error: unknown field `pth`
   |
 9 | pth = \"…\"
   | ^^^
-  = allowed: `credentials`, `dialect`, `environment`, `files`, `kind`, `name`, `optional`, `owner`, `path`, `restart`, `source`
+  = allowed: `credentials`, `dialect`, `environment`, `files`, `hosts`, `kind`, `name`, `optional`, `owner`, `path`, `restart`, `source`
   = help: did you mean `path`?";
     assert_eq!(parse(&text).expect_err("a mistake").to_string(), expected);
 }

@@ -8,6 +8,7 @@ use rstest::rstest;
 use stalekey::{
     domain::{
         credential::CredentialFacts,
+        held::Held,
         layer::Instance,
         reading::{MissingReason, OpaqueReason, Reading, State, UnreadableKind},
         secret::SecretValue,
@@ -41,7 +42,16 @@ fn read(folder: &Path, layer: &str) -> Vec<Reading<SecretValue>> {
         Arc::default(),
         Arc::new(stalekey::inventory::trust::Trust::All),
     );
-    layers::read(&inventory.layers[0], &[&credential], &surroundings)
+    let readings = layers::read(&inventory.layers[0], &[&credential], &surroundings);
+    readings.into_iter().map(|reading| reading.map(secret)).collect()
+}
+
+/// These layers are read here.
+fn secret(held: Held) -> SecretValue {
+    match held {
+        Held::Secret(secret) => secret,
+        Held::Told(told) => panic!("{told:?}"),
+    }
 }
 
 fn write(folder: &Path, path: &str, text: &str) {

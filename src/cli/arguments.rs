@@ -11,7 +11,7 @@ use clap::{
 };
 
 use super::{
-    Exit, audit, check, confirm, demo, fingerprint, history, providers,
+    Exit, audit, check, confirm, demo, fingerprint, history, providers, report,
     setting::{DeepArguments, RunArguments},
 };
 
@@ -70,6 +70,13 @@ pub(super) enum Command {
         #[command(flatten)]
         run: RunArguments,
     },
+    /// What this machine holds, without its keys, to be a `report` layer elsewhere
+    Report {
+        #[command(flatten)]
+        run: RunArguments,
+        #[command(flatten)]
+        options: report::Options,
+    },
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
     /// The JSON Schema of the inventory, or of what `--format json` writes
@@ -104,6 +111,8 @@ pub(super) enum SchemaOf {
     Check,
     /// The output of `providers --plan --format json`
     Plan,
+    /// What `report` writes
+    Report,
 }
 
 impl Arguments {

@@ -10,6 +10,7 @@ pub(super) fn run(of: SchemaOf) -> Result<Exit, Failure> {
         SchemaOf::Inventory => inventory::schema(),
         SchemaOf::Check => report::json::schema(),
         SchemaOf::Plan => report::requests::schema(),
+        SchemaOf::Report => report::machine::schema(),
     };
     let mut out = io::stdout().lock();
     writeln!(out, "{schema:#}")?;

@@ -17,7 +17,7 @@ use crate::{
     engine::{RotationSetup, Setup},
     formats::Environment,
     inventory::{
-        Inventory, Settings, discovery,
+        self, Inventory, Settings, discovery,
         trust::Trust,
         user_settings::{self, UserSettings},
     },
@@ -142,6 +142,34 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         trust: Arc::new(Trust::All),
         deep: None,
         tour: None,
+        inventory,
+    })
+}
+
+/// Puts a run together that answers the question of another machine: who can log in here asks it.
+/// Nothing is sent, and the answer has fingerprints under the key that came with the question, also of
+/// values of unknown form: nobody's salt or team key leaves its machine.
+pub(super) fn setup_of_question(text: &str, user: &User) -> Result<Setup, Failure> {
+    let home = home();
+    let folder = home.clone().map_or_else(current_folder, Ok)?;
+    let inventory = inventory::parse(text, "standard input", &folder, &*user.catalogue)
+        .map_err(|mistakes| Failure::Message(mistakes.to_string()))?;
+    let key = inventory.salt.map(FingerprintKey::team).ok_or_else(|| {
+        Failure::Message("error: The question has no salt to answer under".to_owned())
+    })?;
+    Ok(Setup {
+        fingerprint_key: key,
+        catalogue: Arc::clone(&user.catalogue),
+        shell: shell_environment(),
+        home,
+        offline: true,
+        endpoints: BTreeMap::new(),
+        environments: BTreeSet::new(),
+        credentials: BTreeSet::new(),
+        trust: Arc::new(Trust::All),
+        deep: None,
+        tour: None,
+        rotations: RotationSetup::default(),
         inventory,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
     container::ComposeLabels,
-    layer::Instance,
+    layer::{Instance, LayerKind},
     manager::Manager,
     restart::Configured,
     snapshot::{Row, RowIdentity},
@@ -26,6 +26,8 @@ pub struct Chain {
 /// Which row each row takes its value from.
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
+    /// Of a source that is read on several machines, the one of each.
+    first_there: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
     /// With whether it has a key.
     configured: HashMap<Place<'a>, (usize, bool)>,
     /// What workloads would start: layer, credential, `deploy/api/web`.
@@ -48,6 +50,7 @@ impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
         let mut sources = Self {
             first_of: HashMap::new(),
+            first_there: HashMap::new(),
             configured: HashMap::new(),
             workloads: HashMap::new(),
             services: HashMap::new(),
@@ -56,6 +59,7 @@ impl<'a> Sources<'a> {
         for (index, row) in rows.iter().enumerate() {
             let RowIdentity { layer, credential, host, instance, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
+            sources.first_there.entry((layer, credential, host.as_deref())).or_insert(index);
             if let Some(Instance::Service(service)) = instance {
                 sources.services.entry((layer, credential, service)).or_insert(index);
             }
@@ -63,7 +67,7 @@ impl<'a> Sources<'a> {
                 let host = host.as_deref();
                 sources.containers.insert((layer, credential, host, &container.id), index);
             }
-            if !row.running {
+            if !row.running && row.kind != LayerKind::Report {
                 let found = (index, row.key().is_some());
                 sources.configured.entry(configured(row)).or_insert(found);
                 if let Some(Instance::Container(name)) = &row.identity.instance {
@@ -95,8 +99,8 @@ impl<'a> Sources<'a> {
     }
 
     /// What a workload would start, for a pod; the container that a process runs in; what its own layer
-    /// configures, for a row that runs; else its service's row of its source, or the first. A layer
-    /// that configures no key tells nothing of one that a program has loaded by itself.
+    /// configures, for a row that runs; else its service's row of its source, or the first, on the
+    /// same machine where there is one. A layer that configures no key tells nothing of one that a program has loaded by itself.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
         let RowIdentity { layer, credential, host, .. } = &row.identity;
         if let Some(pod) = &row.evidence.pod {
@@ -125,6 +129,9 @@ impl<'a> Sources<'a> {
             };
             labels
                 .and_then(service)
+                .or_else(|| {
+                    self.first_there.get(&(source, credential.as_str(), host.as_deref())).copied()
+                })
                 .or_else(|| self.first_of.get(&(source, credential.as_str())).copied())
         };
         row.source.as_deref().and_then(of_source).or(own.map(|(own, _)| *own))

@@ -17,6 +17,8 @@ pub struct CredentialFacts {
     pub base_url_variables: Vec<String>,
     /// Identifiers that a request needs beside the key, e.g. an account's id.
     pub companions: Vec<CompanionFacts>,
+    /// Public beginnings that its provider's keys have: `sk-proj-`.
+    pub prefixes: Vec<String>,
     /// Models that the key must be able to see.
     pub models: Vec<String>,
     /// Who owns it.

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use crate::domain::{
     fingerprint::Fingerprint,
     key::Key,
+    layer::LayerKind,
     outcome::{ProbeReason, ProbeResult},
     reading::Reading,
     snapshot::{Expected, ExpectedBy},
@@ -130,14 +131,14 @@ impl Candidates<'_> {
     }
 
     /// The key whose place changed last. Running things do not count: what they hold was decided
-    /// when they started.
+    /// when they started; nor do the times of reports, which are of other clocks.
     fn newest_change(&self) -> Option<Expected> {
         if self.is_pending() {
             return None;
         }
         let mut changes: Vec<(Timestamp, Fingerprint)> = self
             .sound()
-            .filter(|(reading, ..)| !reading.is_running())
+            .filter(|(reading, ..)| !reading.is_running() && reading.kind != LayerKind::Report)
             .filter_map(|(reading, key, _)| Some((reading.evidence.changed()?, key.fingerprint)))
             .collect();
         changes.sort_unstable();

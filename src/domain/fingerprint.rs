@@ -71,10 +71,16 @@ impl FingerprintKey {
         Fingerprint(hmac(&*self.bytes, &[b"keyfp1\0", secret.expose()]))
     }
 
+    /// What every fingerprint made with it begins with: `keyfp1:<id>`. Two that begin with another
+    /// one cannot be compared.
+    pub fn scheme(&self) -> String {
+        let scheme = if self.team { "keyfpk1" } else { "keyfp1" };
+        format!("{scheme}:{}", self.id)
+    }
+
     /// `keyfp1:<id>:<26 characters>` (SECURITY F2), `keyfpk1:` under a team key.
     pub fn export(&self, fingerprint: &Fingerprint) -> String {
-        let scheme = if self.team { "keyfpk1" } else { "keyfp1" };
-        format!("{scheme}:{}:{}", self.id, fingerprint.characters())
+        format!("{}:{}", self.scheme(), fingerprint.characters())
     }
 }
 
@@ -105,6 +111,42 @@ impl Fingerprint {
             text.push(character);
         }
         text
+    }
+
+    /// The fingerprint that these 26 characters tell: of its 256 bits the first 128, the others zero.
+    /// `None` where they are none.
+    pub fn of_characters(characters: &str) -> Option<Self> {
+        if characters.len() != STORED_CHARACTERS {
+            return None;
+        }
+        let mut bytes = [0_u8; 32];
+        for (position, character) in characters.bytes().enumerate() {
+            let value = ALPHABET.iter().position(|known| *known == character)?;
+            for offset in 0..5 {
+                let (index, bit) = (position * 5 + offset, (value >> (4 - offset)) & 1);
+                if index < 128 {
+                    bytes[index / 8] |= (bit as u8) << (7 - index % 8);
+                } else if bit != 0 {
+                    return None;
+                }
+            }
+        }
+        Some(Self(bytes))
+    }
+
+    /// The fingerprint that begins with these hex digits, as programs that hash print it: of its 256
+    /// bits the first 128, the others zero.
+    pub fn of_hex(text: &str) -> Option<Self> {
+        let mut bytes = FingerprintKey::decode_hex(text).ok()?;
+        bytes[16..].fill(0);
+        Some(Self(bytes))
+    }
+
+    /// The 128 bits that are stored and exported.
+    pub fn stored_bits(&self) -> [u8; 16] {
+        let mut bits = [0; 16];
+        bits.copy_from_slice(&self.0[..16]);
+        bits
     }
 
     /// Four bytes for decoration only: colour and glyphs (SECURITY F6).
@@ -181,6 +223,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_fingerprint_is_not_read_as_one() {
+        let one_bit_more = format!("{}1", "0".repeat(25));
+        for bad in ["", "K7QM2-XPDR4", &"I".repeat(26), &"0".repeat(27), &one_bit_more] {
+            assert_eq!(Fingerprint::of_characters(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
     fn a_bad_salt_is_refused_without_being_quoted() {
         for bad in ["", "zz", &"g".repeat(64), &"é".repeat(32)] {
             assert_eq!(
@@ -218,6 +268,8 @@ mod tests {
             prop_assert_eq!(parts[1].len(), 8);
             prop_assert_eq!(parts[2].len(), 26);
             prop_assert!(parts[2].bytes().all(|byte| ALPHABET.contains(&byte)));
+            let read = Fingerprint::of_characters(parts[2]).map(|told| told.characters());
+            prop_assert_eq!(read.as_deref(), Some(parts[2]));
         }
     }
 }

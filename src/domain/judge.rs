@@ -17,7 +17,9 @@ use crate::domain::{
     layer::{Instance, LayerFacts, LayerKind},
     manager::Manager,
     outcome::{Outcome, ProbeReason, ProbeResult},
-    reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
+    reading::{
+        Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable, UnreadableKind,
+    },
     restart,
     rotation::Retired,
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
@@ -85,7 +87,7 @@ pub fn judge(question: Question) -> Judgement {
         .map(|((reading, probe), decision)| {
             let (layer, group) = (layer_of(&reading), groups.get(&reading));
             let retired = retired(&question.retired, &reading).cloned();
-            row(reading, probe, decision, group, layer, retired)
+            row(reading, probe, decision, group, layer, retired, question.now)
         })
         .collect();
     rows.sort_by_cached_key(|row| ranks.of_row(row));
@@ -176,6 +178,7 @@ fn row(
     group: &Group,
     layer: Option<&LayerFacts>,
     retired: Option<Retired>,
+    now: Timestamp,
 ) -> Row {
     let (verdict, certainty, rank, mut reason) = decision;
     let remedy = if let State::Unreadable(Unreadable { remedy: Some(remedy), .. }) = &reading.state
@@ -188,6 +191,12 @@ fn row(
     };
     if let Some(remedy) = remedy {
         reason.push_str(&format!("; {remedy}"));
+    }
+    if let Some(elsewhere) = &reading.evidence.elsewhere {
+        let told = elsewhere.told(now);
+        for text in elsewhere.note.as_ref().into_iter().chain(&told) {
+            reason.push_str(&format!("; {text}"));
+        }
     }
     let source = source_of(&reading, layer).cloned();
     Row {
@@ -242,13 +251,21 @@ fn decide(
     layer: Option<&LayerFacts>,
 ) -> Decision {
     let certain = |verdict, reason: String| (verdict, Certainty::Certain, reading.rank, reason);
+    let elsewhere = reading.evidence.elsewhere.as_ref();
+    if let Some(doubt) = elsewhere.and_then(|elsewhere| elsewhere.doubt(question.now)) {
+        return certain(Verdict::Unproven, doubt);
+    }
     let optional = layer.is_some_and(|layer| layer.optional);
     if let Some(container) = reading.own_container().filter(|container| !container.runs) {
         return certain(Verdict::Unproven, not_running(group, reading, container));
     }
     let base = match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
-        State::Unreadable(why) if reading.is_running() => {
+        // Nor of another machine, but where the consumer's own reader refuses the file.
+        State::Unreadable(why)
+            if reading.is_running()
+                || reading.host.is_some() && why.kind != UnreadableKind::Refused =>
+        {
             certain(Verdict::Unproven, why.detail.clone())
         }
         State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
@@ -302,6 +319,8 @@ fn opaque(
     }
     let configured = |other: &&Reading<Key>| {
         other.layer == reading.layer
+            // Rows of one report are of many layers.
+            && other.kind != LayerKind::Report
             && other.credential == reading.credential
             && other.host == reading.host
             && started_as(other) == started_as(reading)
@@ -318,12 +337,19 @@ fn opaque(
         (Some(Instance::Service(other)), Some(service)) => other == service,
         _ => true,
     };
+    // Of a source that is read on several machines, the one of its own.
+    let same_host = question.readings.iter().any(|other| {
+        other.layer == *source
+            && other.credential == reading.credential
+            && other.host == reading.host
+    });
     let changed = question
         .readings
         .iter()
         .filter(|other| other.layer == *source && other.credential == reading.credential)
         .filter(is_its_service)
         .filter(|other| !own || configured(other))
+        .filter(|other| !same_host || other.host == reading.host)
         .filter(|other| other.state.found().is_some())
         .filter_map(|other| Changed::of(&other.evidence))
         .max_by_key(|changed| changed.until);
@@ -522,6 +548,7 @@ fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) 
         Some(reason @ (ProbeReason::Offline | ProbeReason::NoProvider | ProbeReason::NoProbe)) => {
             decision(Verdict::Current, reason.text().to_owned())
         }
+        Some(reason @ ProbeReason::NotHeldHere) => not_held(reading, certainty, reason),
         Some(reason) => {
             let until = probe.retry_at.and_then(|at| Timestamp::new(at.as_second(), 0).ok());
             let until = until.map(|at| format!(" until {at}")).unwrap_or_default();
@@ -533,6 +560,17 @@ fn by_answer(probe: &ProbeResult, reading: &Reading<Key>, certainty: Certainty) 
             (Verdict::Unproven, Certainty::Certain, reading.rank, said)
         }
     }
+}
+
+/// A row with the expected key, of which only a fingerprint is known here. That the provider was asked
+/// elsewhere is no proof, but a refusal there keeps it from being green.
+fn not_held(reading: &Reading<Key>, certainty: Certainty, reason: ProbeReason) -> Decision {
+    let probe = reading.evidence.elsewhere.as_ref().and_then(|told| told.probe.as_ref());
+    if probe.is_some_and(|probe| probe.outcome.refused()) {
+        let reason = format!("{}, and the provider refused it there", reason.text());
+        return (Verdict::Unproven, Certainty::Certain, reading.rank, reason);
+    }
+    (Verdict::Current, certainty, reading.rank, reason.text().to_owned())
 }
 
 /// What is refused, so that a key that lives is never called dead.

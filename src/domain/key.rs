@@ -35,6 +35,9 @@ impl Key {
 pub struct KeyFacts {
     /// In memory only, for comparison; see `exported` for what may be written.
     pub fingerprint: Fingerprint,
+    /// Some layer that is read here holds it. Of any other key only this is known, and nobody can be
+    /// asked about it.
+    pub held: bool,
     /// `keyfp1:…`; `None` for an opaque value without a team key (SECURITY F3).
     pub exported: Option<String>,
     /// What people compare: `K7QM2-XPDR4`, or the tag of this run for an opaque value (`≡1`).

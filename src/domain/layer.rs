@@ -34,6 +34,8 @@ pub enum LayerKind {
     Command,
     /// Containers.
     Container,
+    /// A file that `stalekey report` made elsewhere.
+    Report,
 }
 
 impl LayerKind {
@@ -53,6 +55,7 @@ impl LayerKind {
             Self::Supervisor => "supervisor",
             Self::Command => "command",
             Self::Container => "container",
+            Self::Report => "report",
         }
     }
 
@@ -103,6 +106,8 @@ pub enum Instance {
     Pod(String),
     /// An object of a cluster that is no workload: `secret/keys`.
     Object(String),
+    /// A row of a report: `api workers (pid 4182)`.
+    Reported(String),
 }
 
 impl fmt::Display for Instance {
@@ -113,7 +118,8 @@ impl fmt::Display for Instance {
             | Self::Scope(name)
             | Self::Container(name)
             | Self::Pod(name)
-            | Self::Object(name) => formatter.write_str(name),
+            | Self::Object(name)
+            | Self::Reported(name) => formatter.write_str(name),
         }
     }
 }

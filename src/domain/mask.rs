@@ -67,6 +67,11 @@ pub const fn length_bucket(length: usize) -> &'static str {
     }
 }
 
+/// The bucket that a text names.
+pub fn bucket_of_name(name: &str) -> Option<&'static str> {
+    [0, 1, 8, 16, 32, 64].map(length_bucket).into_iter().find(|bucket| *bucket == name)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

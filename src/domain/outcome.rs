@@ -169,6 +169,8 @@ pub enum ProbeReason {
     NoCompanion,
     /// The layer yields no value to ask about.
     NoValue,
+    /// Only the key's fingerprint is known here.
+    NotHeldHere,
     /// A byte of the value cannot stand in a header (SECURITY H6).
     UnsendableBytes,
     /// The value is damaged or a placeholder (SECURITY H3).
@@ -230,6 +232,7 @@ impl ProbeReason {
                 "not probed: the layer lacks a value that has to be sent with the key"
             }
             Self::NoValue => "nothing to ask about",
+            Self::NotHeldHere => "not probed: the key is not held here",
             Self::UnsendableBytes => "not sent: a byte of the value cannot stand in a header",
             Self::DamagedValue => "not sent: the value is damaged",
             Self::OtherProvidersKey => "not sent: this is another provider's key",

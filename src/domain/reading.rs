@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     container::ContainerFacts,
+    elsewhere::Elsewhere,
     layer::{Instance, LayerKind},
     manager::Manager,
     memory::Memory,
@@ -161,6 +162,12 @@ pub enum OpaqueReason {
     NotAllowed,
     /// Fixed when the container started, before what it comes from changed.
     FixedAtStart,
+    /// Its fingerprint was made with another salt or team key.
+    OtherSalt,
+    /// What was told of it has no fingerprint.
+    NoFingerprint,
+    /// What a plain shell can tell of the line does not decide what its reader makes of it.
+    NotDecidedThere,
 }
 
 impl OpaqueReason {
@@ -195,6 +202,15 @@ impl OpaqueReason {
             }
             Self::NotAllowed => "in an object that the cluster does not let you read",
             Self::NotAsked => "in a Secret whose value is not read",
+            Self::OtherSalt => {
+                "not comparable: its fingerprint was made with another salt or team key"
+            }
+            Self::NoFingerprint => {
+                "not comparable: no fingerprint is told of a value whose format is not known"
+            }
+            Self::NotDecidedThere => {
+                "a plain shell cannot tell for sure what the file's reader makes of it"
+            }
         }
     }
 }
@@ -280,6 +296,8 @@ pub enum UnreadableKind {
     TimedOut,
     /// This system cannot show it.
     Unsupported,
+    /// The machine that has it does not answer.
+    Unreachable,
     /// Any other failure of the system.
     System,
 }
@@ -321,8 +339,13 @@ impl<V> State<V> {
 
     /// Changes the type of the value and nothing else.
     pub fn map<W>(self, change: &mut impl FnMut(V) -> W) -> State<W> {
+        self.and_then(|value| State::Found(change(value)))
+    }
+
+    /// What becomes of the value, where there is one; all else stays.
+    pub fn and_then<W>(self, change: impl FnOnce(V) -> State<W>) -> State<W> {
         match self {
-            Self::Found(value) => State::Found(change(value)),
+            Self::Found(value) => change(value),
             Self::Empty => State::Empty,
             Self::Missing(reason) => State::Missing(reason),
             Self::Unreadable(why) => State::Unreadable(why),
@@ -417,6 +440,9 @@ pub struct Evidence {
     /// What a search of its memory found, where a person asked for one.
     #[serde(skip)]
     pub memory: Option<Memory>,
+    /// It was made elsewhere, and told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Box<Elsewhere>>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

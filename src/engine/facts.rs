@@ -92,6 +92,9 @@ pub(super) fn credential_facts(setup: &Setup) -> Vec<CredentialFacts> {
                 companions: provider
                     .map(|provider| provider.companions().map(companion).collect())
                     .unwrap_or_default(),
+                prefixes: provider
+                    .map(|provider| provider.key_formats().map(|it| it.prefix.to_owned()).collect())
+                    .unwrap_or_default(),
                 models: credential.models.clone(),
                 owner: credential.owner.clone(),
             }

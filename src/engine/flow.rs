@@ -23,11 +23,11 @@ use crate::{
         damage::Flag,
         expectation::Wanted,
         fingerprint::Fingerprint,
+        held::{Held, ToldKey},
         key::Key,
         layer::LayerFacts,
         outcome::{Outcome, ProbeReason, ProbeResult},
-        reading::{Looked, Reading, Unreadable, UnreadableKind},
-        secret::SecretValue,
+        reading::{Looked, Reading, Unreadable, UnreadableKind, Yield},
         snapshot::{Progress, RowIdentity},
         way::EndpointFacts,
     },
@@ -59,7 +59,7 @@ pub(super) enum Event {
         /// Its number.
         layer: usize,
         /// What it came to.
-        read: Read<Vec<Reading<SecretValue>>>,
+        read: Read<Vec<Reading<Held>>>,
     },
     /// The memory of a process was searched.
     Searched {
@@ -116,10 +116,12 @@ pub(super) struct Flow {
     /// Nothing is asked.
     only_reads: bool,
     interner: Interner,
-    files: Arc<ReadFiles>,
+    files: OwnFiles,
     prober: Prober,
     inbox: mpsc::UnboundedSender<Event>,
-    arrived: BTreeMap<usize, Vec<Reading<SecretValue>>>,
+    arrived: BTreeMap<usize, Vec<Reading<Held>>>,
+    /// Layers of which something was told: it is compared with what is held here again and again.
+    told: BTreeMap<usize, Vec<Reading<Held>>>,
     readings: BTreeMap<usize, Vec<Reading<Key>>>,
     reading: usize,
     read_at: Timestamp,
@@ -154,13 +156,13 @@ impl Flow {
         };
         let credentials = credential_facts(&setup);
         let flow = Self {
-            files: Arc::new(ReadFiles::new(
+            files: OwnFiles(Arc::new(ReadFiles::new(
                 credentials
                     .iter()
                     .flat_map(CredentialFacts::wanted_variables)
                     .map(str::to_owned)
                     .collect(),
-            )),
+            ))),
             credentials: Arc::new(credentials),
             layers: setup.inventory.layers.iter().map(layer_facts).collect(),
             chosen: chosen_layers(&setup),
@@ -169,6 +171,7 @@ impl Flow {
             prober: Prober::new(Arc::clone(&setup.catalogue), limits),
             inbox,
             arrived: BTreeMap::new(),
+            told: BTreeMap::new(),
             readings: BTreeMap::new(),
             reading: 0,
             read_at: Timestamp::UNIX_EPOCH,
@@ -264,17 +267,20 @@ impl Flow {
             &self.setup.inventory.folder,
             self.setup.home.clone(),
             self.setup.shell.clone(),
-            Arc::clone(&self.files),
+            Arc::clone(&self.files.0),
             Arc::clone(&self.setup.trust),
         )
-        .among(&self.setup.inventory.layers);
+        .among(&self.setup.inventory.layers)
+        .comparing(self.setup.fingerprint_key.scheme())
+        .patient(self.setup.inventory.settings.timeout);
         let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
         let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());
         let job = move |index: usize| {
             let layer = &setup.inventory.layers[job_numbers[index]];
             layers::read(layer, &wanted(&setup, layer, &credentials), &surroundings)
         };
-        let deadline = self.setup.inventory.settings.timeout;
+        let layers = numbers.iter().map(|number| &self.setup.inventory.layers[*number]);
+        let deadline = layers::patience(layers, self.setup.inventory.settings.timeout);
         read_all(numbers.len(), deadline, job, move |index, read| {
             // The receiver lives as long as the flow; after it nobody wants to know.
             let _ = inbox.send(Event::Read { layer: numbers[index], read });
@@ -370,38 +376,49 @@ impl Flow {
         self.ask();
     }
 
-    /// Interns what has been read so far, and asks about it. In the order of the inventory, so that
-    /// the tags of opaque values do not depend on which file was read first.
+    /// Interns what has been read so far. In the order of the inventory, so that the tags of opaque
+    /// values do not depend on which file was read first; and what was told after what is held, since
+    /// it may be the same.
     pub(super) fn settle(&mut self) {
         for (layer, readings) in std::mem::take(&mut self.arrived) {
-            let interned: Vec<Reading<Key>> = readings
-                .into_iter()
-                .map(|reading| {
-                    let provider = self
-                        .credentials
-                        .iter()
-                        .find(|credential| credential.id == reading.credential)
-                        .and_then(|credential| credential.provider.as_deref());
-                    // A gateway's keys have what form they like; only the provider's own have a
-                    // length that could be too short.
-                    let gateway = self.setup.endpoints.contains_key(&reading.credential)
-                        || self
-                            .setup
-                            .inventory
-                            .endpoint(&reading.environment, &reading.credential)
-                            .is_some();
-                    reading.map(|secret| {
-                        let mut key = self.interner.intern(secret, provider);
-                        if gateway && key.flags.contains(&Flag::Truncated) {
-                            key.facts_mut().flags.retain(|flag| *flag != Flag::Truncated);
-                        }
-                        key
-                    })
-                })
-                .collect();
+            if readings.iter().flat_map(told_keys).next().is_some() {
+                self.told.insert(layer, readings);
+                continue;
+            }
+            self.told.remove(&layer);
+            let interned: Vec<_> =
+                readings.into_iter().map(|reading| self.interned(reading)).collect();
             self.keep_old_keys(&interned);
             self.readings.insert(layer, interned);
         }
+        self.interner.take_note(self.told.values().flatten().flat_map(told_keys));
+        for (layer, readings) in std::mem::take(&mut self.told) {
+            let interned = readings.iter().map(|reading| self.interned(reading.clone())).collect();
+            self.readings.insert(layer, interned);
+            self.told.insert(layer, readings);
+        }
+    }
+
+    fn interned(&mut self, reading: Reading<Held>) -> Reading<Key> {
+        let provider = self
+            .credentials
+            .iter()
+            .find(|credential| credential.id == reading.credential)
+            .and_then(|credential| credential.provider.as_deref());
+        // A gateway's keys have what form they like; only the provider's own have a length that could
+        // be too short.
+        let gateway = self.setup.endpoints.contains_key(&reading.credential)
+            || self.setup.inventory.endpoint(&reading.environment, &reading.credential).is_some();
+        reading.map(|held| {
+            let mut key = match held {
+                Held::Secret(secret) => self.interner.intern(secret, provider),
+                Held::Told(told) => self.interner.intern_told(&told, provider),
+            };
+            if gateway && key.flags.contains(&Flag::Truncated) {
+                key.facts_mut().flags.retain(|flag| *flag != Flag::Truncated);
+            }
+            key
+        })
     }
 
     pub(super) fn keep_old_keys(&mut self, readings: &[Reading<Key>]) {
@@ -545,6 +562,7 @@ impl Flow {
             .filter(|reading| {
                 reading.layer == row.layer
                     && reading.credential == row.credential
+                    && reading.host == row.host
                     && reading.instance == row.instance
             })
             .filter_map(|reading| plan(&self.setup, self.credential(reading)?, reading).ok())
@@ -553,14 +571,13 @@ impl Flow {
 
     /// Drops the secrets and answers that belong to nothing any more.
     fn forget(&mut self) {
-        let held: HashSet<Fingerprint> = self
-            .readings
-            .values()
-            .flatten()
+        let here = self.readings.iter().filter(|(layer, _)| !self.told.contains_key(layer));
+        let held: HashSet<Fingerprint> = here
+            .flat_map(|(_, readings)| readings)
             .flat_map(|reading| {
                 let losing =
                     reading.occurrences.iter().filter_map(|occurrence| match &occurrence.yields {
-                        crate::domain::reading::Yield::Value(key) => Some(key.fingerprint),
+                        Yield::Value(key) => Some(key.fingerprint),
                         _ => None,
                     });
                 let others = reading.other_readings.iter().filter_map(|other| other.state.found());
@@ -578,9 +595,11 @@ impl Flow {
         self.interner.keep_only(kept);
         self.answers.retain(|identity, _| kept(identity.fingerprint));
         self.forget_memory();
+        // What was told of a key that is forgotten is told of a key that is not held here.
+        self.settle();
     }
 
-    fn timed_out(&self, layer: usize) -> Vec<Reading<SecretValue>> {
+    fn timed_out(&self, layer: usize) -> Vec<Reading<Held>> {
         let layer = &self.setup.inventory.layers[layer];
         let seconds = self.setup.inventory.settings.timeout.as_secs();
         let why = Unreadable::new(
@@ -589,6 +608,30 @@ impl Flow {
         );
         layers::unread(layer, &wanted(&self.setup, layer, &self.credentials), &why)
     }
+}
+
+/// The files of this flow. What outlives a question ends with it: a thread that is stuck may hold the
+/// files for longer.
+struct OwnFiles(Arc<ReadFiles>);
+
+impl Drop for OwnFiles {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// What was told of keys that were not read here.
+fn told_keys(reading: &Reading<Held>) -> impl Iterator<Item = &ToldKey> {
+    let others = reading.other_readings.iter().filter_map(|other| other.state.found());
+    let assigned = reading.occurrences.iter().filter_map(|occurrence| match &occurrence.yields {
+        Yield::Value(value) => Some(value),
+        _ => None,
+    });
+    let held = reading.state.found().into_iter().chain(others).chain(assigned);
+    held.filter_map(|held| match held {
+        Held::Told(told) => Some(&**told),
+        Held::Secret(_) => None,
+    })
 }
 
 /// Old answers are asked again: sooner when the key is not alive, and not before a host that asked

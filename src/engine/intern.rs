@@ -9,8 +9,9 @@ use crate::{
     domain::{
         damage,
         fingerprint::{Fingerprint, FingerprintKey, SHOWN_CHARACTERS},
+        held::{MadeWith, ToldKey},
         key::{Key, KeyFacts, Repaired},
-        mask::{length_bucket, mask},
+        mask::{ELLIPSIS, length_bucket, mask},
         secret::SecretValue,
     },
     providers::Catalogue,
@@ -25,6 +26,11 @@ pub(super) struct Interner {
     keys: HashMap<SecretValue, Vec<(Option<String>, Key)>>,
     secrets: HashMap<Fingerprint, SecretValue>,
     tags: HashMap<Fingerprint, String>,
+    /// Which secret has which fingerprint under a key, by that key's scheme: made when something
+    /// was told under it, and again when other secrets are held.
+    under: HashMap<String, HashMap<[u8; 16], Fingerprint>>,
+    /// What was told of keys; of two who tell of the same one, by the one who knows its format.
+    told: HashMap<Fingerprint, ToldKey>,
 }
 
 impl Interner {
@@ -35,6 +41,8 @@ impl Interner {
             keys: HashMap::new(),
             secrets: HashMap::new(),
             tags: HashMap::new(),
+            under: HashMap::new(),
+            told: HashMap::new(),
         }
     }
 
@@ -46,9 +54,61 @@ impl Interner {
         }
         let fingerprint = self.fingerprint_key.fingerprint(&secret);
         let key = self.describe(&secret, fingerprint, provider);
-        self.secrets.insert(fingerprint, secret.clone());
+        if self.secrets.insert(fingerprint, secret.clone()).is_none() {
+            self.under.clear();
+        }
         self.keys.entry(secret).or_default().push((provider.map(str::to_owned), key.clone()));
         key
+    }
+
+    /// The key that something was told of: the one held here that has the told fingerprint, or one of
+    /// which only that is known. Every secret that is held has to be interned before.
+    pub(super) fn intern_told(&mut self, told: &ToldKey, provider: Option<&str>) -> Key {
+        let fingerprint = told.fingerprint;
+        let made_with = match &told.made_with {
+            MadeWith::OwnKey => self.fingerprint_key.clone(),
+            MadeWith::KeyOfRun(key) => key.clone(),
+        };
+        let secrets = &self.secrets;
+        let under = self.under.entry(made_with.scheme()).or_insert_with(|| {
+            let under = |secret| made_with.fingerprint(secret).stored_bits();
+            secrets.iter().map(|(own, secret)| (under(secret), *own)).collect()
+        });
+        if let Some(own) = under.get(&fingerprint.stored_bits())
+            && let Some(secret) = self.secrets.get(own).cloned()
+        {
+            return self.intern(secret, provider);
+        }
+        let told = self.told.get(&fingerprint).unwrap_or(told).clone();
+        let lasts = matches!(told.made_with, MadeWith::OwnKey);
+        let tag = (!lasts).then(|| self.tag(fingerprint));
+        let provider = told.shape.as_ref().and_then(|shape| shape.split_once('/'));
+        Key::from(KeyFacts {
+            fingerprint,
+            held: false,
+            exported: lasts.then(|| self.fingerprint_key.export(&fingerprint)),
+            shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
+            tag,
+            mask: told.mask,
+            length: told.length,
+            length_bucket: told.length_bucket,
+            provider: provider.map(|(provider, _)| provider.to_owned()),
+            shape: told.shape,
+            expected_lengths: Vec::new(),
+            flags: told.flags,
+            repaired: None,
+        })
+    }
+
+    /// Takes note of all that is told, in the place of what was told before.
+    pub(super) fn take_note<'t>(&mut self, told: impl Iterator<Item = &'t ToldKey>) {
+        self.told.clear();
+        for told in told {
+            let known = self.told.get(&told.fingerprint);
+            if known.is_none_or(|known| known.shape.is_none() && told.shape.is_some()) {
+                self.told.insert(told.fingerprint, told.clone());
+            }
+        }
     }
 
     /// The secret behind a fingerprint, for the probe that sends it.
@@ -65,6 +125,7 @@ impl Interner {
     pub(super) fn keep_only(&mut self, held: impl Fn(Fingerprint) -> bool) {
         self.keys.retain(|_, keys| keys.iter().any(|(_, key)| held(key.fingerprint)));
         self.secrets.retain(|fingerprint, _| held(*fingerprint));
+        self.under.clear();
     }
 
     /// Distinct keys whose last four bytes are these (`expect = { last4 = … }`).
@@ -74,6 +135,7 @@ impl Interner {
             .iter()
             .filter(|(_, secret)| secret.expose().ends_with(last4.as_bytes()))
             .map(|(fingerprint, _)| *fingerprint)
+            .chain(self.told_ending_with(last4))
             .collect();
         keys.sort_unstable();
         keys
@@ -99,6 +161,19 @@ impl Interner {
         (written.len() >= SHOWN_CHARACTERS).then(|| written.to_uppercase())
     }
 
+    /// Keys that are not held here, whose fingerprints outlive this run.
+    fn lasting(&self) -> impl Iterator<Item = Fingerprint> {
+        let lasts = |told: &&ToldKey| matches!(told.made_with, MadeWith::OwnKey);
+        self.told.values().filter(lasts).map(|told| told.fingerprint)
+    }
+
+    /// Of a key that is not held here its mask tells the end.
+    fn told_ending_with(&self, last4: &str) -> impl Iterator<Item = Fingerprint> + use<'_> {
+        let ending = format!("{ELLIPSIS}{last4}");
+        let ends = move |told: &&ToldKey| told.mask.ends_with(&ending);
+        self.told.values().filter(ends).map(|told| told.fingerprint)
+    }
+
     /// Distinct keys with this fingerprint, written in full or as it is shown.
     pub(super) fn named(&self, text: &str) -> Vec<Fingerprint> {
         let short: String =
@@ -107,6 +182,7 @@ impl Interner {
             .secrets
             .keys()
             .copied()
+            .chain(self.lasting())
             .filter(|fingerprint| {
                 self.fingerprint_key.export(fingerprint) == text
                     || (short.len() >= SHOWN_CHARACTERS
@@ -138,6 +214,7 @@ impl Interner {
         });
         Key::from(KeyFacts {
             fingerprint,
+            held: true,
             exported: export.then(|| self.fingerprint_key.export(&fingerprint)),
             shown: tag.clone().unwrap_or_else(|| fingerprint.shown(SHOWN_CHARACTERS)),
             tag,
@@ -240,6 +317,68 @@ mod tests {
             assert_eq!(interner.named(name), [key.fingerprint], "{name}");
         }
         assert!(interner.named("K7QM2").is_empty(), "too short to name a key");
+    }
+
+    fn told(made_with: MadeWith, fingerprint: Fingerprint) -> ToldKey {
+        ToldKey {
+            made_with,
+            fingerprint: Fingerprint::of_characters(&fingerprint.characters()).unwrap(),
+            mask: "sk-proj-…f3A9".to_owned(),
+            length: Some(164),
+            length_bucket: None,
+            shape: Some("openai/project".to_owned()),
+            flags: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_told_of_a_key_that_is_held_here_is_that_key() {
+        let own = FingerprintKey::salt([1; 32]);
+        let of_run = FingerprintKey::team([9; 32]);
+        let mut interner = interner(own.clone());
+        let held = interner.intern(project_key("a"), Some("openai"));
+        for (made_with, key) in
+            [(MadeWith::OwnKey, &own), (MadeWith::KeyOfRun(of_run.clone()), &of_run)]
+        {
+            let same = told(made_with, key.fingerprint(&project_key("a")));
+            assert_eq!(interner.intern_told(&same, Some("openai")), held);
+        }
+        let later = told(MadeWith::KeyOfRun(of_run.clone()), of_run.fingerprint(&project_key("b")));
+        assert!(!interner.intern_told(&later, Some("openai")).held);
+        let second = interner.intern(project_key("b"), Some("openai"));
+        assert_eq!(interner.intern_told(&later, Some("openai")), second);
+    }
+
+    #[test]
+    fn a_key_that_is_only_told_of_has_what_was_told_and_can_be_expected() {
+        let own = FingerprintKey::salt([1; 32]);
+        let mut interner = interner(own.clone());
+        let elsewhere = own.fingerprint(&project_key("c"));
+        let note = told(MadeWith::OwnKey, elsewhere);
+        interner.take_note([&note].into_iter());
+        let key = interner.intern_told(&note, Some("openai"));
+        assert!(!key.held && key.tag.is_none());
+        assert_eq!(key.exported, Some(own.export(&elsewhere)));
+        assert_eq!(interner.named(&own.export(&elsewhere)), [key.fingerprint]);
+        assert_eq!(interner.ending_with("f3A9"), [key.fingerprint]);
+        assert_eq!(interner.secret(key.fingerprint), None);
+        let of_run = FingerprintKey::team([9; 32]);
+        let asked = told(MadeWith::KeyOfRun(of_run.clone()), of_run.fingerprint(&project_key("d")));
+        let key = interner.intern_told(&asked, Some("openai"));
+        assert_eq!((key.exported.as_deref(), key.tag.as_deref()), (None, Some("≡1")));
+    }
+
+    #[test]
+    fn of_two_who_tell_of_a_key_the_one_who_knows_its_format_is_believed() {
+        let mut interner = interner(FingerprintKey::salt([1; 32]));
+        let of_run = FingerprintKey::team([9; 32]);
+        let fingerprint = of_run.fingerprint(&project_key("a"));
+        let full = told(MadeWith::KeyOfRun(of_run), fingerprint);
+        let plain = ToldKey { mask: "sk-…".to_owned(), shape: None, ..full.clone() };
+        for order in [[&plain, &full], [&full, &plain]] {
+            interner.take_note(order.into_iter());
+            assert_eq!(interner.intern_told(&plain, None).mask, full.mask);
+        }
     }
 
     #[test]

@@ -42,6 +42,9 @@ pub(super) fn plan(
 ) -> Result<ProbeIdentity, ProbeReason> {
     let key = reading.state.found().ok_or(ProbeReason::NoValue)?;
     let provider = credential.provider.as_deref().ok_or(ProbeReason::NoProvider)?;
+    if !key.held {
+        return Err(ProbeReason::NotHeldHere);
+    }
     sendable(key)?;
     if setup.offline {
         return Err(ProbeReason::Offline);

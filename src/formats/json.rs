@@ -8,6 +8,23 @@ const NOT_UTF8: &str = "these bytes are not UTF-8 text, so this is no JSON";
 const NO_JSON: &str = "no JSON list in this file; export the variables as JSON";
 pub(in crate::formats) const BROKEN: &str = "this JSON ends early or is not valid here";
 
+/// Where a parser stopped; its own words quote the file (SECURITY P4).
+fn offset_of(body: &[u8], error: &serde_json::Error) -> usize {
+    let lines_before = error.line().saturating_sub(1);
+    let line: usize =
+        body.split_inclusive(|byte| *byte == b'\n').take(lines_before).map(<[u8]>::len).sum();
+    line + error.column().saturating_sub(1)
+}
+
+/// The refusal of a file that is one JSON value, where a parser stopped.
+pub(in crate::formats) fn position_of(
+    bytes: &[u8],
+    error: &serde_json::Error,
+    reason: &'static str,
+) -> Refusal {
+    Refusal::at(Lines::of(bytes).position(offset_of(bytes, error)), reason)
+}
+
 /// A file with one JSON value, after lines that a command printed before it.
 pub(in crate::formats) struct Document<'a> {
     bytes: &'a [u8],
@@ -23,9 +40,7 @@ impl<'a> Document<'a> {
         let start = start_of_json(text).ok_or(Refusal { position: None, reason: NO_JSON })?;
         let body = text.get(start..).unwrap_or_default();
         let root: &RawValue = serde_json::from_str(body).map_err(|error| {
-            let lines_before = error.line().saturating_sub(1);
-            let line: usize = body.split_inclusive('\n').take(lines_before).map(str::len).sum();
-            Refusal::at(lines.position(start + line + error.column().saturating_sub(1)), BROKEN)
+            Refusal::at(lines.position(start + offset_of(body.as_bytes(), &error)), BROKEN)
         })?;
         Ok(Self { bytes, lines, root })
     }

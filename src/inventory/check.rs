@@ -9,7 +9,7 @@ use std::{
 use super::{
     Credential, Environment, Expect, Inventory, Layer, Providers, Settings,
     duration::{self, DurationText},
-    endpoint,
+    endpoint, hosts,
     model::{CredentialTable, EnvironmentTable, ExpectTable, File, LayerTable},
     names::Names,
 };
@@ -346,7 +346,9 @@ impl Check<'_> {
             let at = ["layers", index, "source"];
             self.one_of("layer", source, &self.names.layers, &at, false);
         }
-        let kind = table.kind.check(&mut LayerCheck { check: self, index });
+        let mut check = LayerCheck { check: self, index };
+        let kind = table.kind.check(&mut check);
+        hosts::check(&table.hosts, &kind, &mut check);
         Layer {
             name: table.name.clone(),
             environment: table.environment.clone(),
@@ -355,6 +357,7 @@ impl Check<'_> {
             source: table.source.clone(),
             restart: table.restart.clone(),
             owner: table.owner.clone(),
+            hosts: table.hosts.clone(),
             kind,
         }
     }

@@ -5,6 +5,7 @@ mod command;
 mod container;
 mod kubernetes;
 mod managers;
+mod report;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,6 +14,7 @@ use self::{
     command::Command,
     kubernetes::Kubernetes,
     managers::{Pm2, Supervisor},
+    report::Report,
 };
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
 use container::Container;
@@ -71,6 +73,8 @@ registry! {
     Command,
     /// Containers of Docker or Podman.
     Container,
+    /// What `stalekey report` wrote elsewhere: on another machine, in a CI job.
+    Report,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -129,6 +129,10 @@ pub(super) struct LayerTable {
     pub(super) restart: Option<String>,
     /// Who owns it.
     pub(super) owner: Option<String>,
+    /// The machines it is read on, as `ssh` is told them, such as "web-1" or "ubuntu@10.0.0.5": instead
+    /// of here, each a row. For the kinds dotenv, process and systemd.
+    #[serde(default)]
+    pub(super) hosts: Vec<String>,
     #[serde(flatten)]
     pub(super) kind: Kind,
 }

@@ -121,6 +121,10 @@ pub fn effects(inventory: &Inventory) -> Vec<Effect> {
 
 /// What reading one layer does.
 pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
+    if !layer.hosts.is_empty() {
+        // Nothing of it is read here.
+        return layer.hosts.iter().map(|name| Effect::Host { name: name.clone() }).collect();
+    }
     let outside = |path| outside(folder, path).map(|path| Effect::ReadOutside { path });
     let mut effects: Vec<_> = layer.kind.paths().into_iter().filter_map(outside).collect();
     match &layer.kind {

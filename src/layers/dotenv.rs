@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// The reader of a file whose consumer neither the inventory nor a file beside it names.
-const DEFAULT_DIALECT: Dialect = Dialect::PythonDotenv;
+pub(super) const DEFAULT_DIALECT: Dialect = Dialect::PythonDotenv;
 
 pub(super) fn read(
     files: &[String],

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::resolve::Found;
 use crate::{
     domain::{
+        held::Held,
         layer::Instance,
         manager::Manager,
         place::Place,
@@ -39,14 +40,15 @@ pub(super) fn add(row: &mut Found, copy: &[Occurrence<SecretValue>]) {
 }
 
 /// Where a manager keeps no copy of a key, what it starts tells more than an empty row.
-pub(super) fn drop_what_is_not_kept(readings: &mut Vec<Reading<SecretValue>>) {
-    let is_empty = |reading: &Reading<SecretValue>| {
-        reading.rank == Rank::Configured && reading.state == State::Opaque(OpaqueReason::NotKept)
+pub(super) fn drop_what_is_not_kept(readings: &mut Vec<Reading<Held>>) {
+    let is_empty = |reading: &Reading<Held>| {
+        reading.rank == Rank::Configured
+            && matches!(reading.state, State::Opaque(OpaqueReason::NotKept))
     };
     if !readings.iter().any(is_empty) {
         return;
     }
-    let name = |reading: &Reading<SecretValue>| {
+    let name = |reading: &Reading<Held>| {
         reading.evidence.manager.as_ref().map(|manager| manager.name().to_owned())
     };
     let run: Vec<_> = readings

@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    hosts::Sessions,
     open::{Failure, LINES_CAP, Opened, Stamp, open, stamp},
     process::Symbols,
 };
@@ -59,6 +60,8 @@ pub struct ReadFiles {
     wanted: Wanted,
     /// Of the programs whose processes were looked into.
     pub(super) symbols: Symbols,
+    /// With the machines that were asked.
+    pub(super) sessions: Sessions,
     known: Mutex<HashMap<Asked, Slot>>,
 }
 
@@ -72,7 +75,17 @@ impl Default for ReadFiles {
 impl ReadFiles {
     /// Nothing is known yet. Values of `wanted` variables are kept, and of no others.
     pub fn new(wanted: BTreeSet<String>) -> Self {
-        Self { wanted: Wanted::new(wanted), symbols: Symbols::default(), known: Mutex::default() }
+        Self {
+            wanted: Wanted::new(wanted),
+            symbols: Symbols::default(),
+            sessions: Sessions::default(),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Ends what outlives a question: connections to other machines.
+    pub fn close(&self) {
+        self.sessions.close();
     }
 
     /// The files, read by each of `readers`. In one pass unchanged files are read once.

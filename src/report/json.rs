@@ -5,6 +5,7 @@
 
 mod after;
 mod container;
+mod elsewhere;
 mod memory;
 mod pod;
 mod rotations;
@@ -20,7 +21,8 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use self::{
-    after::PredictionReport, container::ContainerReport, memory::MemoryReport, pod::PodReport,
+    after::PredictionReport, container::ContainerReport, elsewhere::ElsewhereReport,
+    memory::MemoryReport, pod::PodReport,
 };
 use crate::domain::{
     chain::Chain,
@@ -212,17 +214,18 @@ struct OtherReadingReport<'a> {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum InstanceReport<'a> {
+pub(super) enum InstanceReport<'a> {
     Pid(u32),
     Service(&'a str),
     Scope(&'a str),
     Container(&'a str),
     Pod(&'a str),
     Object(&'a str),
+    Reported(&'a str),
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct LocationReport<'a> {
+pub(super) struct LocationReport<'a> {
     path: Option<&'a str>,
     /// From 1.
     line: Option<u32>,
@@ -231,7 +234,7 @@ struct LocationReport<'a> {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct KeyReport<'a> {
+pub(super) struct KeyReport<'a> {
     /// `keyfp1:<id>:<26 characters>`; null for an opaque value without a team key.
     fingerprint: Option<&'a str>,
     /// Tag of this run, for an opaque value.
@@ -250,7 +253,7 @@ struct KeyReport<'a> {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport<'a> {
+pub(super) struct EvidenceReport<'a> {
     /// mtime of the newest file that decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -285,6 +288,9 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// It was read elsewhere, and told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<ElsewhereReport<'a>>,
     /// What a search of its memory found, where a person asked for one (`--deep`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     memory: Option<MemoryReport<'a>>,
@@ -598,7 +604,7 @@ impl<'a> OtherReadingReport<'a> {
 }
 
 impl<'a> InstanceReport<'a> {
-    fn of(instance: &'a Instance) -> Self {
+    pub(super) fn of(instance: &'a Instance) -> Self {
         match instance {
             Instance::Pid(pid) => Self::Pid(*pid),
             Instance::Service(name) => Self::Service(name),
@@ -606,12 +612,13 @@ impl<'a> InstanceReport<'a> {
             Instance::Container(name) => Self::Container(name),
             Instance::Pod(name) => Self::Pod(name),
             Instance::Object(name) => Self::Object(name),
+            Instance::Reported(name) => Self::Reported(name),
         }
     }
 }
 
 impl<'a> LocationReport<'a> {
-    fn of(place: &'a Place) -> Option<Self> {
+    pub(super) fn of(place: &'a Place) -> Option<Self> {
         (place.path.is_some() || place.position.is_some()).then(|| Self {
             path: place.path.as_deref(),
             line: place.position.map(|at| at.line),
@@ -621,7 +628,7 @@ impl<'a> LocationReport<'a> {
 }
 
 impl<'a> KeyReport<'a> {
-    fn of(key: &'a Key) -> Self {
+    pub(super) fn of(key: &'a Key) -> Self {
         Self {
             fingerprint: key.exported.as_deref(),
             tag: key.tag.as_deref(),
@@ -639,7 +646,7 @@ impl<'a> KeyReport<'a> {
 }
 
 impl<'a> EvidenceReport<'a> {
-    fn of(evidence: &'a Evidence) -> Self {
+    pub(super) fn of(evidence: &'a Evidence) -> Self {
         Self {
             manager: evidence
                 .manager
@@ -654,6 +661,7 @@ impl<'a> EvidenceReport<'a> {
             reader: evidence.reader.as_deref(),
             reader_because: evidence.reader_because.as_deref(),
             files: &evidence.files,
+            elsewhere: evidence.elsewhere.as_deref().map(ElsewhereReport::of),
             process: evidence.process.as_ref().map(|process| ProcessReport {
                 pid: process.pid,
                 user: &process.user,

@@ -247,7 +247,8 @@ pub fn http(row: &Row) -> String {
             | ProbeReason::Offline
             | ProbeReason::NoProvider
             | ProbeReason::NoEndpoint
-            | ProbeReason::NoProbe,
+            | ProbeReason::NoProbe
+            | ProbeReason::NotHeldHere,
         ) => "-",
         Some(ProbeReason::Pending) => "…",
         Some(ProbeReason::Waiting) => "wait",

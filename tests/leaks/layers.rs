@@ -13,6 +13,7 @@ use stalekey::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    os::unix::fs::PermissionsExt as _,
     sync::Arc,
     time::Duration,
 };
@@ -114,6 +115,9 @@ impl Scene {
         scene.cluster(gate);
         scene.processes(gate);
         scene.containers(gate);
+        scene.hosts(gate);
+        // The first run makes it.
+        scene.layer("reported", "kind = \"report\"\npath = \"made.json\"");
         let inventory = scene.inventory.clone();
         scene.world.write("stalekey.toml", inventory);
         scene
@@ -502,6 +506,44 @@ impl Scene {
         self.whole(&own);
     }
 
+    /// Another machine, which is this one behind a fake `ssh`. What goes in and out of it is a file,
+    /// which the gate sees.
+    fn hosts(&mut self, gate: &mut Gate) {
+        let there = keys(gate, "another machine");
+        let text = lines(&there[..PLAIN], |name, key| format!("{name}={}\n", key.text()));
+        self.world.write("there.env", text);
+        let work = self.world.work();
+        let at = |name: &str| work.join(name).display().to_string();
+        self.world.write(
+            "bin/ssh",
+            format!(
+                "#!/bin/sh\nwhile [ \"$1\" != -- ]; do shift; done\nPATH=/usr/bin:/bin\n\
+                 asked=$(cat)\n\
+                 # The key and the mark of the run are digits at random, which may be any.\n\
+                 printf '%s\\n' \"$asked\" | sed -e '/^salt = /d' -e 's/stalekey-[0-9a-f]*//g' >>{}\n\
+                 answer=$(printf '%s\\n' \"$asked\" | sh -s)\n\
+                 printf '%s\\n' \"$answer\"\n\
+                 printf '%s\\n' \"$answer\" | sed 's/^stalekey-[0-9a-f]*//' >>{}\n",
+                at("sent"),
+                at("received")
+            ),
+        );
+        std::fs::set_permissions(work.join("bin/ssh"), std::fs::Permissions::from_mode(0o700))
+            .expect("its mode");
+        self.shell.push(("PATH".to_owned(), format!("{}:/usr/bin:/bin", at("bin")).into_bytes()));
+        self.layer(
+            "file there",
+            &format!("kind = \"dotenv\"\npath = \"{}\"\nhosts = [\"web-1\"]", at("there.env")),
+        );
+        // One with keys among its words.
+        if let Some(pid) = self.waiting.get(1).map(Waiting::pid) {
+            self.layer(
+                "process there",
+                &format!("kind = \"process\"\nmatch = {{ pid = {pid} }}\nhosts = [\"web-1\"]"),
+            );
+        }
+    }
+
     /// The parts of a run that stays in this process.
     fn setup(&self) -> Setup {
         setup(&self.world, &self.inventory, &self.shell)
@@ -545,6 +587,8 @@ fn every_layer_kind_through_every_front_end() {
     };
     let (world, shell) = (&scene.world, &scene.shell);
     let runs: &[&[&str]] = &[
+        &["report", "--offline", "-o", "made.json"],
+        &["report", "--offline"],
         &["check", "--offline"],
         &["check", "--offline", "--format", "json"],
         &["check", "--offline", "--deep"],
@@ -564,6 +608,9 @@ fn every_layer_kind_through_every_front_end() {
         &["check", "--offline", "--format", "json"],
         &with("STALEKEY_FP_KEY", &team.text()),
     );
+    let with_team = with("STALEKEY_FP_KEY", &team.text());
+    world.run(&mut gate, &["report", "--offline", "-o", "made.json"], &with_team);
+    world.run(&mut gate, &["check", "--offline", "--format", "json"], &with_team);
     for key in &scene.whole {
         gate.assert_shown(key);
     }
@@ -609,6 +656,7 @@ fn facts((id, provider, variable, _): &(&str, Option<&str>, &str, Format)) -> Cr
         project_variables: texts(&["OPENAI_PROJECT_ID"]),
         base_url_variables: texts(&["OPENAI_BASE_URL"]),
         companions: Vec::new(),
+        prefixes: Vec::new(),
         models: Vec::new(),
         owner: None,
     }

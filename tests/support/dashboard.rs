@@ -66,6 +66,7 @@ pub(crate) fn key(letter: &str, last: &str) -> Key {
     let fingerprint = salt.fingerprint(&secret);
     Key::from(KeyFacts {
         fingerprint,
+        held: true,
         exported: Some(salt.export(&fingerprint)),
         shown: fingerprint.shown(SHOWN_CHARACTERS),
         tag: None,

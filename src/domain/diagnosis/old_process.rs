@@ -8,6 +8,7 @@ use super::{
 use crate::domain::{
     age::span,
     judge::ago,
+    layer::row_label,
     manager::Manager,
     reading::{MissingReason, Origin, Rank, State, Yield},
     restart::{Action, Obstacle},
@@ -166,16 +167,15 @@ fn same_program(row: &Row, copy: &Row) -> bool {
 /// Who has which key since when, and what its source has; no full stop.
 fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
     let process = row.evidence.process.as_ref();
+    let layer = row_label(&row.identity.layer, None, row.identity.host.as_deref());
     let who = match (count, process) {
-        (1, Some(process)) => {
-            format!("`{}` (pid {}, {})", row.identity.layer, process.pid, process.program)
-        }
+        (1, Some(process)) => format!("`{layer}` (pid {}, {})", process.pid, process.program),
         (1, None) => name(row),
         (count, _) => match &row.evidence.manager {
             Some(manager) => {
-                format!("{count} processes of `{}` ({})", row.identity.layer, manager.name())
+                format!("{count} processes of `{layer}` ({})", manager.name())
             }
-            None => format!("{count} processes of `{}`", row.identity.layer),
+            None => format!("{count} processes of `{layer}`"),
         },
     };
     let started = match row.evidence.started_at {

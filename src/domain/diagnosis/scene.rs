@@ -89,16 +89,18 @@ impl<'a> Scene<'a> {
         others.filter_map(Row::own_container).find(|container| container.id == *id)
     }
 
-    /// Rows that belong together on screen: one layer, one thing that its manager starts, one key.
+    /// Rows that belong together on screen: one layer on one machine, one thing that its
+    /// manager starts, one key.
     pub fn by_layer_and_key(&self, wanted: impl Fn(&Row) -> bool) -> Vec<Vec<usize>> {
-        type Id<'a> = (&'a str, &'a str, Option<&'a str>, Option<Fingerprint>);
+        type Id<'a> = (&'a str, Option<&'a str>, &'a str, Option<&'a str>, Option<Fingerprint>);
         let mut order: Vec<Id<'_>> = Vec::new();
         let mut groups: HashMap<Id<'_>, Vec<usize>> = HashMap::new();
         for (index, row) in self.rows().filter(|(_, row)| wanted(row)) {
             let identity = &row.identity;
             let key = row.key().map(|key| key.fingerprint);
             let manager = row.evidence.manager.as_ref().map(Manager::name);
-            let id = (identity.layer.as_str(), identity.credential.as_str(), manager, key);
+            let host = identity.host.as_deref();
+            let id = (identity.layer.as_str(), host, identity.credential.as_str(), manager, key);
             let members = groups.entry(id).or_default();
             if members.is_empty() {
                 order.push(id);
@@ -208,14 +210,13 @@ pub(super) fn variable(row: &Row) -> &str {
     row.variable.as_deref().unwrap_or("the variable")
 }
 
-/// Where a person edits this row: `services/api/.env:3`.
+/// Where a person edits this row: `services/api/.env:3`, `/srv/api/.env:3 on web-1`.
 pub(super) fn edit_place(row: &Row) -> Option<String> {
     let place = row.place.as_ref()?;
     let path = place.path.as_deref()?;
-    Some(match place.position {
-        Some(at) => format!("{path}:{}", at.line),
-        None => path.to_owned(),
-    })
+    let line = place.position.map(|at| format!(":{}", at.line)).unwrap_or_default();
+    let host = row.identity.host.as_ref().map(|host| format!(" on {host}")).unwrap_or_default();
+    Some(format!("{path}{line}{host}"))
 }
 
 /// What this shell defines of the variable that decides a `.env` row, where the row's reader leaves

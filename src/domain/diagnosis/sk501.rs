@@ -53,6 +53,7 @@ fn next_step(row: &Row, why: &Unreadable) -> &'static str {
         UnreadableKind::Refused => "mend that; until then the consumer loads nothing",
         UnreadableKind::WrongFormat => "export it again in a form that is known, or name its kind",
         UnreadableKind::TimedOut => "check the file system it is on",
+        UnreadableKind::Unreachable => "see what `ssh` says of that host",
         UnreadableKind::Unsupported => "run stalekey on the machine where this can be read",
         UnreadableKind::System | UnreadableKind::NoPermission => "check the path and try again",
     }

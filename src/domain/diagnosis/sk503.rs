@@ -53,6 +53,13 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
             "ask for the verb `get` on it: `kubectl auth can-i get secrets` says when you have it"
         }
         OpaqueReason::FixedAtStart => "roll its workload out, so that it starts again",
+        OpaqueReason::OtherSalt => {
+            "give both inventories the same `salt`, or both the same team key, and report again"
+        }
+        OpaqueReason::NoFingerprint => {
+            "give both sides the same team key (`STALEKEY_FP_KEY`), and report again"
+        }
+        OpaqueReason::NotDecidedThere => "install stalekey on that machine for a sure answer",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
         | OpaqueReason::NotInContainerEnvironment

@@ -31,6 +31,7 @@ pub(crate) fn key(name: &str) -> Key {
     let fingerprint = salt.fingerprint(&SecretValue::new(name));
     Key::from(KeyFacts {
         fingerprint,
+        held: true,
         exported: Some(salt.export(&fingerprint)),
         shown: fingerprint.shown(10),
         tag: None,
@@ -149,6 +150,7 @@ impl World {
         judge(Question {
             layers: self.layers.into(),
             credentials: vec![CredentialFacts {
+                prefixes: Vec::new(),
                 id: "openai".into(),
                 provider: Some("openai".into()),
                 variables: vec!["OPENAI_API_KEY".into()],

@@ -464,6 +464,17 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
     if let Some(memory) = &evidence.memory {
         memory_facts(page, memory);
     }
+    if let Some(elsewhere) = &evidence.elsewhere {
+        page.time("told", Some(elsewhere.told_at));
+        if let Some(probe) = &elsewhere.probe {
+            let endpoint = probe.endpoint.as_deref().unwrap_or("the provider");
+            page.fact("asked there", &format!("{}, by {endpoint}", probe.outcome));
+            page.time("asked at", probe.checked_at);
+        }
+        if let Some(note) = &elsewhere.note {
+            page.fact("note", note);
+        }
+    }
     for file in &evidence.files {
         page.fact("file", file);
     }
