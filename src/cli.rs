@@ -11,6 +11,7 @@ mod providers;
 mod schema;
 mod setting;
 mod terminal;
+mod trust;
 mod user_salt;
 mod welcome;
 
@@ -33,6 +34,8 @@ pub enum Exit {
     Usage,
     /// Nothing wrong was found, but something could not be proven.
     Unproven,
+    /// The inventory asks for what nobody has trusted.
+    Untrusted,
     /// A signal ended it.
     Signal(u8),
 }
@@ -45,6 +48,7 @@ impl Exit {
             Self::Finding => 1,
             Self::Usage => 2,
             Self::Unproven => 3,
+            Self::Untrusted => 4,
             Self::Signal(number) => 128 + number,
         }
     }
@@ -97,6 +101,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Providers { options, run }) => providers::run(&options, &run),
+        Some(Command::Trust(options)) => trust::run(&options),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -8,6 +8,7 @@ mod check;
 pub mod discovery;
 mod duration;
 mod endpoint;
+mod home;
 mod kinds;
 mod model;
 mod names;
@@ -19,6 +20,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+pub use home::absolute;
 
 use serde_json::Value;
 

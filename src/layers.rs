@@ -10,7 +10,7 @@ mod compose;
 mod dotenv;
 mod export;
 mod files;
-mod home;
+mod gate;
 mod kubernetes;
 mod near_miss;
 mod open;
@@ -30,7 +30,7 @@ use std::{
     },
 };
 
-pub use home::absolute;
+pub use crate::inventory::absolute;
 pub use process::ProcessTable;
 pub use read_files::ReadFiles;
 
@@ -45,7 +45,10 @@ use crate::{
     formats::{
         Environment, compose::Request, kubernetes as kubernetes_format, systemd as systemd_format,
     },
-    inventory::{Layer, LayerSpec, trust::Trust},
+    inventory::{
+        Layer, LayerSpec,
+        trust::{Trust, of_layer, would},
+    },
 };
 
 /// What all readers of one pass share.
@@ -60,6 +63,7 @@ pub struct Surroundings {
     pub trust: Arc<Trust>,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
+    opened: gate::Folder,
     files: Arc<ReadFiles>,
     pass: u64,
 }
@@ -82,6 +86,7 @@ impl Surroundings {
             trust,
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
+            opened: gate::Folder::default(),
             files,
             pass: PASSES.fetch_add(1, Ordering::Relaxed),
         }
@@ -104,6 +109,12 @@ pub fn read(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Reading<SecretValue>> {
+    // Before anything is touched.
+    let refused = surroundings.trust.refused_of(of_layer(layer, &surroundings.folder));
+    if let Some(would) = would(&refused) {
+        let found = Found::untrusted(would);
+        return resolve::readings(layer, credentials, &found).collect();
+    }
     let found = match &layer.kind {
         LayerSpec::Dotenv { files, dialect } => {
             dotenv::read(files, dialect.as_deref(), credentials, surroundings)

@@ -10,7 +10,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments};
+use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments, trust};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -47,6 +47,8 @@ pub(super) enum Command {
         #[command(flatten)]
         run: RunArguments,
     },
+    /// What this inventory asks for beyond looking at its own folder; accepts it, or takes that back
+    Trust(trust::Options),
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
     /// The JSON Schema of the inventory, or of what `--format json` writes

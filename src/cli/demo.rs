@@ -16,7 +16,7 @@ use super::{
     Exit, Failure,
     check::{self, FailOn, Format},
     dashboard,
-    setting::{self, User},
+    setting::{self, RunArguments, User},
 };
 use crate::{
     demo::{Demo, wait_until_parent_ends},
@@ -60,7 +60,8 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
         Ok((demo, setup))
     })?;
     let format = options.format.unwrap_or_default();
-    check::pass(setup, check::Options { format, fail_on: FailOn::Error })
+    let options = check::Options { format, fail_on: FailOn::Error };
+    check::pass(setup, options, &RunArguments::default())
 }
 
 /// The life of one of the sample's processes.

@@ -8,7 +8,9 @@ use clap::{Args, ValueEnum};
 
 use super::{
     Exit, Failure,
+    complain,
     setting::{self, RunArguments},
+    trust,
 };
 use crate::{
     domain::outcome::Confidence,
@@ -75,7 +77,13 @@ fn plan(format: Format, arguments: &RunArguments) -> Result<Exit, Failure> {
         Format::Json => report::requests::write_json(&planned, &mut out)?,
     }
     out.flush()?;
-    Ok(Exit::Success)
+    match &planned.untrusted {
+        Some(untrusted) => {
+            complain(&trust::notice(untrusted, arguments));
+            Ok(Exit::Untrusted)
+        }
+        None => Ok(Exit::Success),
+    }
 }
 
 fn unknown(catalogue: &Catalogue) -> Failure {

@@ -7,7 +7,10 @@ use std::{
     path::Path,
 };
 
-use crate::domain::{fingerprint::FingerprintKey, inert::inert};
+use crate::{
+    domain::{fingerprint::FingerprintKey, inert::inert},
+    inventory::discovery::state_folder,
+};
 
 const FILE_NAME: &str = "fingerprint-salt";
 
@@ -16,12 +19,10 @@ const FILE_NAME: &str = "fingerprint-salt";
 /// # Errors
 /// A message with the place and the next step.
 pub(super) fn read_or_make() -> Result<[u8; 32], String> {
-    let folders = directories::ProjectDirs::from("", "", "stalekey");
-    let Some(folders) = folders else {
+    let Some(folder) = state_folder() else {
         return Err(failed(Path::new("~"), "there is no home folder"));
     };
-    let folder = folders.state_dir().unwrap_or_else(|| folders.data_local_dir());
-    in_folder(folder)
+    in_folder(&folder)
 }
 
 fn in_folder(folder: &Path) -> Result<[u8; 32], String> {

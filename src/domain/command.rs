@@ -19,6 +19,13 @@ pub enum Command {
         /// The key.
         fingerprint: Option<Fingerprint>,
     },
+    /// The person trusts what was offered ([`Untrusted::offer`]), and nothing that came since.
+    ///
+    /// [`Untrusted::offer`]: crate::domain::trust::Untrusted::offer
+    Trust {
+        /// The digest of the lines that were read.
+        offer: String,
+    },
     /// Stop what is going on.
     Cancel,
     /// Do the next step of the guided tour, where there is one (`stalekey demo`).

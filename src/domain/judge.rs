@@ -233,6 +233,11 @@ fn opaque(
     layer: Option<&LayerFacts>,
     reason: OpaqueReason,
 ) -> Decision {
+    if reason == OpaqueReason::Untrusted {
+        let would = reading.evidence.untrusted.join(", and ");
+        let reason = format!("untrusted: would {would}; `t` or `stalekey trust` shows it");
+        return (Verdict::Unproven, Certainty::Certain, reading.rank, reason);
+    }
     let unproven = (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
     let configured = |other: &&Reading<Key>| {
         other.layer == reading.layer

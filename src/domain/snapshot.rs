@@ -10,10 +10,11 @@ use crate::domain::{
     fingerprint::Fingerprint,
     key::Key,
     layer::{Instance, LayerKind, row_label},
-    outcome::ProbeResult,
+    outcome::{ProbeReason, ProbeResult},
     place::Place,
-    reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
+    reading::{Evidence, Occurrence, OpaqueReason, OtherReading, Problem, Rank, RequestContext, State},
     trap::Trapped,
+    trust::Untrusted,
     verdict::{Certainty, Verdict},
     way::EndpointFacts,
 };
@@ -148,6 +149,12 @@ impl Row {
         row_label(layer, instance.as_ref(), host.as_deref())
     }
 
+    /// It is not looked at, or not asked about, until somebody trusts the inventory.
+    pub fn is_untrusted(&self) -> bool {
+        self.state == State::Opaque(OpaqueReason::Untrusted)
+            || self.probe.reason == Some(ProbeReason::Untrusted)
+    }
+
     /// Since when it holds what it holds: the start of a process, the change of a file.
     pub fn since(&self) -> Option<Timestamp> {
         self.evidence.started_at.or_else(|| self.evidence.changed())
@@ -207,6 +214,8 @@ pub struct Snapshot {
     pub endpoints: BTreeMap<String, EndpointFacts>,
     /// What a person should know of this run: proxy in use, host that asked to wait.
     pub notices: Vec<String>,
+    /// What nobody has trusted yet, and was not done.
+    pub untrusted: Option<Untrusted>,
     /// The guided tour, in the demo.
     pub tour: Option<crate::domain::command::Tour>,
 }

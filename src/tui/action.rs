@@ -12,12 +12,14 @@ pub enum Scope {
     Details,
     /// The list of actions.
     Help,
+    /// What the inventory asks for.
+    Trust,
 }
 
 impl Scope {
     /// Characters are text here, not commands.
     pub const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Help)
+        matches!(self, Self::Filter | Self::Help | Self::Trust)
     }
 }
 
@@ -62,6 +64,8 @@ pub enum Action {
     CopyCommand,
     /// Copy where the value stands.
     CopyPlace,
+    /// What the inventory asks for beyond its own folder.
+    Trust,
     /// The next step of the tour.
     NextStep,
     /// This list.
@@ -93,11 +97,11 @@ pub struct ActionSpec {
     pub priority: u8,
 }
 
-use Scope::{Details, Filter, Help, Table};
+use Scope::{Details, Filter, Help, Table, Trust};
 
-const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Help];
+const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Help, Trust];
 const READING: &[Scope] = &[Table, Details];
-const MOVING: &[Scope] = &[Table, Filter, Details, Help];
+const MOVING: &[Scope] = &[Table, Filter, Details, Help, Trust];
 
 /// Every action, in the order of footer and help.
 pub const ACTIONS: &[ActionSpec] = &[
@@ -123,7 +127,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::Enter,
         name: "enter",
         chords: &["enter"],
-        scopes: &[Table, Filter, Help],
+        scopes: &[Table, Filter, Help, Trust],
         footer: Some("details"),
         help: "Everything about the selected row",
         priority: 2,
@@ -154,6 +158,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         footer: Some("copy place"),
         help: "Copy where its value stands, as path:line:column",
         priority: 11,
+    },
+    ActionSpec {
+        action: Action::Trust,
+        name: "trust",
+        chords: &["t"],
+        scopes: READING,
+        footer: Some("trust"),
+        help: "Show what the inventory asks for beyond its own folder, to accept it or not",
+        priority: 2,
     },
     ActionSpec {
         action: Action::NextProblem,
@@ -258,7 +271,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::HalfPageUp,
         name: "half-page-up",
         chords: &["ctrl-u", "pgup"],
-        scopes: &[Table, Details, Help],
+        scopes: &[Table, Details, Help, Trust],
         footer: None,
         help: "Half a screen up",
         priority: 20,

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         query::{Filter, Query, SortKey, severity},
         snapshot::{Row, RowIdentity, Snapshot},
+        trust::Untrusted,
     },
     tui::{
         Options,
@@ -30,6 +31,15 @@ pub enum Overlay {
     Filter,
     /// Everything about the selected row, scrolled by this many lines.
     Details {
+        /// Lines above the first that is shown.
+        scroll: usize,
+    },
+    /// What the inventory asks for, as it was when this was opened, and the person's answer.
+    Trust {
+        /// The lines.
+        untrusted: Untrusted,
+        /// What is being typed.
+        answer: Input,
         /// Lines above the first that is shown.
         scroll: usize,
     },
@@ -133,6 +143,7 @@ impl Model {
             None => Scope::Table,
             Some(Overlay::Filter) => Scope::Filter,
             Some(Overlay::Details { .. }) => Scope::Details,
+            Some(Overlay::Trust { .. }) => Scope::Trust,
             Some(Overlay::Help { .. }) => Scope::Help,
         }
     }
@@ -314,6 +325,7 @@ impl Model {
     pub fn offers(&self, action: Action) -> bool {
         match action {
             Action::NextStep => self.snapshot.tour.as_ref().is_some_and(|tour| tour.next.is_some()),
+            Action::Trust => self.snapshot.untrusted.is_some(),
             _ => true,
         }
     }

@@ -11,7 +11,7 @@ use crate::{
         message::{Effect, Message},
         model::{Model, Overlay},
         table::TableLine,
-        view::{details, layout},
+        view::{details, layout, trust},
     },
 };
 
@@ -114,6 +114,14 @@ fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Expect => return expect(model),
         Action::CopyCommand => return copy_command(model),
         Action::CopyPlace => return copy_place(model),
+        Action::Trust => match &model.snapshot.untrusted {
+            Some(untrusted) => {
+                let untrusted = untrusted.clone();
+                let answer = Input::default();
+                model.overlays.push(Overlay::Trust { untrusted, answer, scroll: 0 });
+            }
+            None => model.say("This inventory asks for nothing that is not trusted"),
+        },
         Action::NextStep => {
             if model.offers(Action::NextStep) {
                 return vec![Effect::Send(Command::NextStep)];
@@ -172,6 +180,30 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             }
             perform(model, action)
         }
+        Some(Overlay::Trust { untrusted, answer, scroll }) => {
+            let below = trust::below(model, untrusted, *scroll);
+            let offer = untrusted.offer.clone();
+            match answer.value().trim() {
+                "" => {
+                    model.overlays.pop();
+                    model.say("Nothing was accepted");
+                    Vec::new()
+                }
+                trust::WORD if below > 0 => {
+                    model.complain("There is more below; read it to its end first (down, pgdn)");
+                    Vec::new()
+                }
+                trust::WORD => {
+                    model.overlays.pop();
+                    model.say("Accepted; reading it now");
+                    vec![Effect::Send(Command::Trust { offer })]
+                }
+                _ => {
+                    model.complain("Only the word `trust` accepts it; esc leaves it as it is");
+                    Vec::new()
+                }
+            }
+        }
         Some(Overlay::Details { .. }) => Vec::new(),
     }
 }
@@ -201,6 +233,11 @@ fn type_key(model: &mut Model, chord: KeyChord, event: KeyEvent) {
             if let Some(request) = request {
                 search.handle(request);
                 *selected = 0;
+            }
+        }
+        Some(Overlay::Trust { answer, .. }) => {
+            if let Some(request) = request {
+                answer.handle(request);
             }
         }
         _ => {}
@@ -234,7 +271,7 @@ fn edit(event: KeyEvent) -> Option<InputRequest> {
 
 fn half_page(model: &Model) -> isize {
     let height = match model.scope() {
-        Scope::Details | Scope::Help => layout::popup_inner(model.size).height,
+        Scope::Details | Scope::Help | Scope::Trust => layout::popup_inner(model.size).height,
         _ => model.regions().map_or(1, |regions| regions.rows.height),
     };
     isize::try_from(height / 2).unwrap_or(1).max(1)
@@ -248,6 +285,13 @@ fn move_by(model: &mut Model, by: isize) {
             let to = selected.saturating_add_signed(by).min(last);
             if let Some(Overlay::Help { selected, .. }) = model.overlays.last_mut() {
                 *selected = to;
+            }
+        }
+        Some(Overlay::Trust { untrusted, scroll, .. }) => {
+            let most = trust::most_scroll(model, untrusted);
+            let to = scroll.saturating_add_signed(by).min(most);
+            if let Some(Overlay::Trust { scroll, .. }) = model.overlays.last_mut() {
+                *scroll = to;
             }
         }
         Some(Overlay::Filter) | None => {

@@ -20,6 +20,7 @@ pub mod help;
 pub mod layout;
 pub mod parts;
 pub mod rows;
+pub mod trust;
 pub mod why;
 
 use ratatui::{
@@ -75,6 +76,9 @@ fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
             Overlay::Details { scroll } => details::draw(model, *scroll, area, buffer),
             Overlay::Help { search, selected } => {
                 cursor = help::draw(model, search, *selected, area, buffer);
+            }
+            Overlay::Trust { untrusted, answer, scroll } => {
+                cursor = trust::draw(model, untrusted, answer, *scroll, area, buffer);
             }
         }
     }

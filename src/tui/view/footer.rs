@@ -29,7 +29,9 @@ fn word(model: &Model, spec: &ActionSpec, scope: Scope) -> Option<&'static str> 
     match (spec.action, scope) {
         (Action::Enter, Scope::Filter) => Some("keep"),
         (Action::Enter, Scope::Help) => Some("run it"),
+        (Action::Enter, Scope::Trust) => Some("answer"),
         (Action::Back, Scope::Filter) => Some("clear"),
+        (Action::Back, Scope::Trust) => Some("only look"),
         (Action::Back, Scope::Table) => {
             (!model.filter.value().is_empty()).then_some("clear filter")
         }
