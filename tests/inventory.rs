@@ -11,7 +11,7 @@ use rstest::rstest;
 use stalekey::{
     inventory::{
         self, Expect, Inventory, LayerSpec, ProcessMatch, Settings,
-        trust::{self, Effect},
+        trust::{self, Effect, Trust},
     },
     strict_toml::Mistakes,
 };
@@ -157,7 +157,9 @@ fn effects_are_what_reaches_out() {
             },
         ]
     );
-    assert!(effects.iter().all(trust::granted), "trust is not built yet");
+    assert!(effects.iter().all(|effect| Trust::All.grants(effect)));
+    let none = Trust::Only(std::collections::BTreeSet::new());
+    assert!(!effects.iter().any(|effect| none.grants(effect)));
 }
 
 /// Each rule: what follows the head (four lines), the message, its place, and what else is shown.

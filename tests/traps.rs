@@ -200,7 +200,13 @@ fn traps(sample: &Sample<'_>) -> Vec<String> {
     let shell = Environment::from([(VARIABLE.to_owned(), SecretValue::new("shell"))]);
     let shell = if needs_shell(sample.trap) { shell } else { Environment::new() };
     let files = Arc::new(ReadFiles::new(BTreeSet::from([VARIABLE.to_owned()])));
-    let surroundings = Surroundings::new(folder.path(), None, shell, files);
+    let surroundings = Surroundings::new(
+        folder.path(),
+        None,
+        shell,
+        files,
+        Arc::new(stalekey::inventory::trust::Trust::All),
+    );
     let readings = layers::read(&inventory.layers[0], &[&credential], &surroundings);
     let all = readings.iter().flat_map(|reading| &reading.traps);
     all.map(|found| format!("{} {}", found.trap.name(), found.place)).collect()

@@ -433,6 +433,7 @@ fn every_layer_kind_on_every_screen() {
         setup.home.clone(),
         setup.shell.clone(),
         Arc::new(ReadFiles::new(wanted.collect())),
+        Arc::clone(&setup.trust),
     );
     for layer in &setup.inventory.layers {
         let readings = layers::read(layer, &facts, &surroundings);

@@ -152,6 +152,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
             host: None,
             instance: None,
         },
+        running: kind.is_running(),
         kind,
         variable: Some("OPENAI_API_KEY".into()),
         place: place.clone(),
