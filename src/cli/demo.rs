@@ -107,8 +107,9 @@ fn keep(folder: &Path) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "The sample environment is in {folder}.\nRun beside it:\n\n  stalekey --config {path}\n\n\
-         Its provider and processes run until Ctrl-C; the files stay.",
+        "The sample environment is in {folder}.\nRun beside it:\n\n  stalekey trust --config {path}\n  \
+         stalekey --config {path}\n\nThe first shows what its inventory asks for: keys go to a \
+         provider on this machine,\nand two processes are looked into.\n\nIts provider and processes run until Ctrl-C; the files stay.",
         folder = inert(&folder.to_string_lossy()),
         path = quoted(&inert(&path.to_string_lossy())),
     )?;

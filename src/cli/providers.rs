@@ -7,8 +7,7 @@ use std::io::{self, BufWriter, Write as _};
 use clap::{Args, ValueEnum};
 
 use super::{
-    Exit, Failure,
-    complain,
+    Exit, Failure, complain,
     setting::{self, RunArguments},
     trust,
 };

@@ -95,8 +95,7 @@ fn show(options: &Options, user: &User, name: String, first: &Survey) -> Result<
         }
         let look = Look::at(options, user)?;
         let Trust::Only(ledger) = &*look.ledger else { return Ok(Exit::Success) };
-        let count =
-            ledger.accept_digests(&look.inventory, &digests).map_err(|why| failed(&why))?;
+        let count = ledger.accept_digests(&look.inventory, &digests).map_err(|why| failed(&why))?;
         writeln!(out, "{}", accepted(count, &name))?;
         // What may be read now may name other files.
         let look = Look::at(options, user)?;
@@ -166,10 +165,11 @@ impl Look {
     fn at(options: &Options, user: &User) -> Result<Self, Failure> {
         let arguments = RunArguments { config: options.config.clone(), ..RunArguments::default() };
         let setup = setting::setup(&arguments, user)?;
-        let name = setup.inventory.path.as_ref().map_or_else(
-            || "this inventory".to_owned(),
-            |path| inert(&path.to_string_lossy()),
-        );
+        let name = setup
+            .inventory
+            .path
+            .as_ref()
+            .map_or_else(|| "this inventory".to_owned(), |path| inert(&path.to_string_lossy()));
         let (inventory, ledger) = (setup.inventory.clone(), std::sync::Arc::clone(&setup.trust));
         let mut only_files = inventory.clone();
         only_files.layers.retain(|layer| {

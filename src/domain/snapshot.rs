@@ -12,7 +12,9 @@ use crate::domain::{
     layer::{Instance, LayerKind, row_label},
     outcome::{ProbeReason, ProbeResult},
     place::Place,
-    reading::{Evidence, Occurrence, OpaqueReason, OtherReading, Problem, Rank, RequestContext, State},
+    reading::{
+        Evidence, Occurrence, OpaqueReason, OtherReading, Problem, Rank, RequestContext, State,
+    },
     trap::Trapped,
     trust::Untrusted,
     verdict::{Certainty, Verdict},

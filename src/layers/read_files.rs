@@ -15,11 +15,9 @@ use super::{
     open::{Failure, LINES_CAP, Opened, Stamp, stamp},
     process::Symbols,
 };
-use crate::{
-    formats::{
-        Contents, Environment, Refusal, Wanted,
-        dotenv::{Dialect, read_wanted, traps},
-    },
+use crate::formats::{
+    Contents, Environment, Refusal, Wanted,
+    dotenv::{Dialect, read_wanted, traps},
 };
 
 /// A file that changed less than this before it was read may change again within the same tick of

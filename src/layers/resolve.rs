@@ -182,8 +182,7 @@ fn reading(layer: &Layer, credential: &CredentialFacts, found: &Found) -> Readin
 /// nothing is watched.
 fn untrusted(mut reading: Reading<SecretValue>) -> Reading<SecretValue> {
     reading.state = State::Opaque(OpaqueReason::Untrusted);
-    reading.evidence =
-        Evidence { untrusted: reading.evidence.untrusted, ..Evidence::default() };
+    reading.evidence = Evidence { untrusted: reading.evidence.untrusted, ..Evidence::default() };
     reading.context = RequestContext::default();
     reading
 }

@@ -155,6 +155,9 @@ fn clear_filter(model: &mut Model) {
 }
 
 fn enter(model: &mut Model) -> Vec<Effect> {
+    if let Some(Overlay::Trust { .. }) = model.overlays.last() {
+        return answer(model);
+    }
     match model.overlays.last() {
         None => {
             if model.selected_row().is_some() {
@@ -180,32 +183,38 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             }
             perform(model, action)
         }
-        Some(Overlay::Trust { untrusted, answer, scroll }) => {
-            let below = trust::below(model, untrusted, *scroll);
-            let offer = untrusted.offer.clone();
-            match answer.value().trim() {
-                "" => {
-                    model.overlays.pop();
-                    model.say("Nothing was accepted");
-                    Vec::new()
-                }
-                trust::WORD if below > 0 => {
-                    model.complain("There is more below; read it to its end first (down, pgdn)");
-                    Vec::new()
-                }
-                trust::WORD => {
-                    model.overlays.pop();
-                    model.say("Accepted; reading it now");
-                    vec![Effect::Send(Command::Trust { offer })]
-                }
-                _ => {
-                    model.complain("Only the word `trust` accepts it; esc leaves it as it is");
-                    Vec::new()
-                }
-            }
-        }
-        Some(Overlay::Details { .. }) => Vec::new(),
+        Some(Overlay::Details { .. } | Overlay::Trust { .. }) => Vec::new(),
     }
+}
+
+/// What a person says to what the inventory asks for.
+fn answer(model: &mut Model) -> Vec<Effect> {
+    let Some(Overlay::Trust { untrusted, answer, scroll }) = model.overlays.last() else {
+        return Vec::new();
+    };
+    let below = trust::below(model, untrusted, *scroll);
+    let offer = untrusted.offer.clone();
+    match answer.value().trim() {
+        "" => {
+            model.overlays.pop();
+            model.say("Nothing was accepted");
+        }
+        trust::WORD if below > 0 => {
+            model.complain("There is more below; read it to its end first (down, pgdn)");
+        }
+        trust::WORD => {
+            model.overlays.pop();
+            model.say("Accepted; reading it now");
+            return vec![Effect::Send(Command::Trust { offer })];
+        }
+        _ => {
+            if let Some(Overlay::Trust { answer, .. }) = model.overlays.last_mut() {
+                answer.reset();
+            }
+            model.complain("Only the word `trust` accepts it; esc leaves it as it is");
+        }
+    }
+    Vec::new()
 }
 
 /// The row under the cursor becomes the selected one, also when a filter put the cursor there.

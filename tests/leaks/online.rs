@@ -79,6 +79,9 @@ fn what_a_hostile_provider_answers_stays_there() {
     world.write("stalekey.toml", &text);
     let none = Variables::new();
     world.run(&mut gate, &["check"], &none);
+    assert!(servers.iter().all(|server| server.asked() == 0), "nobody trusts it yet");
+    world.trust(&mut gate, &none);
+    world.run(&mut gate, &["check"], &none);
     world.run(&mut gate, &["check", "--format", "json"], &none);
     for ((name, _), server) in ANSWERS.iter().zip(&servers) {
         // Who asks to wait is not asked again.

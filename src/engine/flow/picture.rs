@@ -86,7 +86,7 @@ impl Flow {
         let mut notices = notices(self.endpoints.values().map(|facts| &facts.way));
         let unknown = self.setup.trust.problem();
         notices.extend(unknown.map(|why| format!("what was trusted before is not known: {why}")));
-        notices.extend(self.not_kept.iter().map(|why| format!("not trusted for good: {why}")));
+        notices.extend(self.not_kept.iter().map(|why| format!("not kept as trusted: {why}")));
         Arc::new(Snapshot {
             revision: self.revision,
             generated_at: now,

@@ -235,7 +235,10 @@ mod tests {
         let before = pin(&run(&["./tool", "a"]), &context);
         assert_eq!(before.0[2].len(), 64);
         assert_ne!(before, pin(&run(&["./tool", "a", ""]), &context));
-        assert_ne!(pin(&run(&["./tool", "a b"]), &context), pin(&run(&["./tool", "a", "b"]), &context));
+        assert_ne!(
+            pin(&run(&["./tool", "a b"]), &context),
+            pin(&run(&["./tool", "a", "b"]), &context)
+        );
         fs::write(&tool, "two").unwrap();
         assert_ne!(before, pin(&run(&["./tool", "a"]), &context));
         assert_eq!(pin(&run(&["no-such-tool"]), &context).0[1..3], ["", ""]);
@@ -257,7 +260,10 @@ mod tests {
     #[case::nothing("", Some(0))]
     #[case::short("sha256:abc", None)]
     #[case::no_name("0000000000000000000000000000000000000000000000000000000000000000", None)]
-    #[case::capitals("sha256:ABCDEF0000000000000000000000000000000000000000000000000000000000", None)]
+    #[case::capitals(
+        "sha256:ABCDEF0000000000000000000000000000000000000000000000000000000000",
+        None
+    )]
     #[case::yes("yes", None)]
     #[case::two(
         "sha256:0000000000000000000000000000000000000000000000000000000000000000, \

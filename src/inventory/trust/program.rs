@@ -48,9 +48,8 @@ pub(super) fn stamp(file: &Path) -> Option<Stamp> {
 
 /// SHA-256 of a regular file, 64 hex digits.
 pub(super) fn hash(file: &Path) -> Option<String> {
-    let mut file = File::open(file).ok().filter(|file| {
-        file.metadata().is_ok_and(|data| data.is_file())
-    })?;
+    let mut file =
+        File::open(file).ok().filter(|file| file.metadata().is_ok_and(|data| data.is_file()))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0_u8; 1 << 16];
     loop {

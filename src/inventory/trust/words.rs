@@ -65,9 +65,9 @@ impl Effect {
                 let names: Vec<String> = variables.iter().map(|name| named(name)).collect();
                 let provider = shown(provider);
                 let text = format!(
-                    "what {} hold for {} to {provider}, though it does not look like a key of \
-                     {provider}",
-                    names.join(", "),
+                    "the value of {} (credential {}) to {provider}, though it does not look like \
+                     one of its keys",
+                    names.join(" or "),
                     named(credential)
                 );
                 (Verb::Send, text)

@@ -20,12 +20,7 @@ use crate::{
         running::SupervisorKind,
     },
     inventory::ProcessMatch,
-    layers::{
-        Surroundings,
-        gate,
-        open::Failure,
-        resolve::Absence,
-    },
+    layers::{Surroundings, gate, open::Failure, resolve::Absence},
 };
 
 /// A number, a line break, and what some programs write below.
