@@ -66,13 +66,13 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
             .map_err(|why| Failure::Message(format!("error: `--accept`: {why}")))?;
         return accept(&look, ledger, &digests);
     }
-    show(options, &user, look.name, &ledger.survey(&look.inventory))
+    show(options, &user, &look.name, &ledger.survey(&look.inventory))
 }
 
 /// Shows everything, and asks where a person sits.
-fn show(options: &Options, user: &User, name: String, first: &Survey) -> Result<Exit, Failure> {
+fn show(options: &Options, user: &User, name: &str, first: &Survey) -> Result<Exit, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
-    write_survey(&name, first, &mut out)?;
+    write_survey(name, first, &mut out)?;
     if first.lines.iter().all(|line| line.accepted) {
         out.flush()?;
         return Ok(Exit::Success);
@@ -96,7 +96,7 @@ fn show(options: &Options, user: &User, name: String, first: &Survey) -> Result<
         let look = Look::at(options, user)?;
         let Trust::Only(ledger) = &*look.ledger else { return Ok(Exit::Success) };
         let count = ledger.accept_digests(&look.inventory, &digests).map_err(|why| failed(&why))?;
-        writeln!(out, "{}", accepted(count, &name))?;
+        writeln!(out, "{}", accepted(count, name))?;
         // What may be read now may name other files.
         let look = Look::at(options, user)?;
         let Trust::Only(ledger) = &*look.ledger else { return Ok(Exit::Success) };

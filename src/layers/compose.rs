@@ -100,7 +100,7 @@ impl Files for Opener<'_> {
         match gate::open_file(&self.surroundings.file(path), DOCUMENT_CAP, self.surroundings) {
             Err(Failure::Untrusted(effect)) => {
                 let why = gate::refused(&effect, &mut self.evidence);
-                return Err(why.at(Place::file(inert(path))));
+                Err(why.at(Place::file(inert(path))))
             }
             Ok(opened) => {
                 self.evidence.files.push(inert(path));

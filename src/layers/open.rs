@@ -77,13 +77,13 @@ const FLAGS: OFlags =
 /// Reads a regular file of at most `cap` bytes that does not change meanwhile. What a layer names
 /// goes through [`super::gate`] instead, which knows what may be read.
 pub(super) fn open(path: &Path, cap: usize) -> Result<Opened, Failure> {
-    take(rustix::fs::open(path, FLAGS, Mode::empty()).map_err(failure)?, cap)
+    take(&rustix::fs::open(path, FLAGS, Mode::empty()).map_err(failure)?, cap)
 }
 
 /// [`open`] where the last part of the path must be no link.
 pub(super) fn open_no_link(path: &Path, cap: usize) -> Result<Opened, Failure> {
     let flags = FLAGS.union(OFlags::NOFOLLOW);
-    take(rustix::fs::open(path, flags, Mode::empty()).map_err(failure)?, cap)
+    take(&rustix::fs::open(path, flags, Mode::empty()).map_err(failure)?, cap)
 }
 
 /// [`open`] of a path that the system follows only as long as it stays beneath a folder; `None`:
@@ -96,7 +96,7 @@ pub(super) fn open_beneath(
 ) -> Option<Result<Opened, Failure>> {
     use rustix::fs::{ResolveFlags, openat2};
     match openat2(folder, path, FLAGS, Mode::empty(), ResolveFlags::BENEATH) {
-        Ok(descriptor) => Some(take(descriptor, cap)),
+        Ok(descriptor) => Some(take(&descriptor, cap)),
         Err(Errno::XDEV | Errno::NOSYS | Errno::AGAIN | Errno::PERM | Errno::INVAL) => None,
         Err(error) => Some(Err(failure(error))),
     }
@@ -110,8 +110,7 @@ pub(super) fn is_beneath(folder: BorrowedFd<'_>, path: &Path) -> Option<bool> {
     let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     match openat2(folder, path, flags, Mode::empty(), ResolveFlags::BENEATH) {
-        Ok(_) => Some(true),
-        Err(Errno::NOENT | Errno::NOTDIR) => Some(true),
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Some(true),
         Err(_) => None,
     }
 }
@@ -130,14 +129,14 @@ pub(super) fn open_beneath(
     None
 }
 
-fn take(descriptor: OwnedFd, cap: usize) -> Result<Opened, Failure> {
-    let before = rustix::fs::fstat(&descriptor).map_err(failure)?;
+fn take(descriptor: &OwnedFd, cap: usize) -> Result<Opened, Failure> {
+    let before = rustix::fs::fstat(descriptor).map_err(failure)?;
     refuse_what_is_no_file(&before)?;
     if usize::try_from(before.st_size).is_ok_and(|size| size > cap) {
         return Err(too_large(cap));
     }
-    let bytes = read(&descriptor, usize::try_from(before.st_size).unwrap_or(0), cap)?;
-    let after = rustix::fs::fstat(&descriptor).map_err(failure)?;
+    let bytes = read(descriptor, usize::try_from(before.st_size).unwrap_or(0), cap)?;
+    let after = rustix::fs::fstat(descriptor).map_err(failure)?;
     let stamp = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
     if stamp(&before) != stamp(&after) {
         let detail = "it changed while it was read";

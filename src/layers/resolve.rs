@@ -113,7 +113,7 @@ impl Found {
     pub(super) fn untrusted(would: String) -> Self {
         let evidence = Evidence { untrusted: vec![would], ..Evidence::default() };
         let undefined = Undefined::Opaque(OpaqueReason::Untrusted);
-        Self { evidence, undefined, ..Self::configured(Ok(Contents::default())) }
+        Self { undefined, evidence, ..Self::configured(Ok(Contents::default())) }
     }
 }
 

@@ -88,8 +88,8 @@ impl World {
         loop {
             let asked = self.run(gate, &["trust"], variables);
             let text = String::from_utf8_lossy(&asked.stdout).into_owned();
-            let digests = text.find("sha256:").filter(|_| asked.status.code() == Some(4));
-            let Some(digests) = digests.and_then(|at| text[at..].split_whitespace().next()) else {
+            let digests = text.split_once("--accept ").filter(|_| asked.status.code() == Some(4));
+            let Some(digests) = digests.and_then(|(_, all)| all.split_whitespace().next()) else {
                 break;
             };
             let accepted = self.run(gate, &["trust", "--accept", digests], variables);

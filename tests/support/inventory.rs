@@ -31,8 +31,9 @@ impl TestContext {
 
     fn asked(&self, more: &[&str]) -> Option<String> {
         let asked = self.run(&[&["trust"], more].concat());
-        let start = asked.stdout.find("sha256:").filter(|_| asked.code == Some(4))?;
-        asked.stdout[start..].split_whitespace().next().map(str::to_owned)
+        let (_, digests) =
+            asked.stdout.split_once("--accept ").filter(|_| asked.code == Some(4))?;
+        digests.split_whitespace().next().map(str::to_owned)
     }
 }
 

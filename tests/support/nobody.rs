@@ -37,8 +37,9 @@ impl TestContext {
     fn asked_of_nobody(&self) -> String {
         let asked = as_nobody(&self.command(&["trust"])).output().expect("it runs").stdout;
         let text = String::from_utf8(asked).expect("its words");
-        let digests = text.find("sha256:").map(|start| &text[start..]);
-        digests.and_then(|text| text.split_whitespace().next()).unwrap_or_default().to_owned()
+        let digests =
+            text.split_once("--accept ").and_then(|(_, digests)| digests.split_whitespace().next());
+        digests.unwrap_or_default().to_owned()
     }
 
     /// Everybody may read what its owner may, and keep a state of their own.

@@ -62,12 +62,12 @@ impl Effect {
                 (Verb::Send, text)
             }
             Self::SendUnrecognised { credential, provider, variables } => {
-                let names: Vec<String> = variables.iter().map(|name| named(name)).collect();
+                let each: Vec<String> = variables.iter().map(|name| named(name)).collect();
                 let provider = shown(provider);
                 let text = format!(
                     "the value of {} (credential {}) to {provider}, though it does not look like \
                      one of its keys",
-                    names.join(" or "),
+                    each.join(" or "),
                     named(credential)
                 );
                 (Verb::Send, text)
