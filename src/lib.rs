@@ -48,5 +48,6 @@ pub mod probe;
 pub mod protection;
 pub mod providers;
 pub mod report;
+pub mod rotation;
 pub mod strict_toml;
 pub mod tui;

@@ -16,6 +16,7 @@ pub mod keymap;
 pub mod marks;
 pub mod message;
 pub mod model;
+pub mod rotation;
 pub mod runtime;
 pub mod table;
 pub mod terminal;

@@ -20,8 +20,8 @@ struct Rule {
 }
 
 const SYSTEM: [&str; 5] = ["std::fs", "std::net", "std::env", "std::process", "tokio"];
-const READS: [&str; 7] =
-    ["domain", "formats", "providers", "inventory", "layers", "probe", "strict_toml"];
+const READS: [&str; 8] =
+    ["domain", "formats", "providers", "inventory", "layers", "probe", "rotation", "strict_toml"];
 
 const RULES: &[Rule] = &[
     Rule {
@@ -56,6 +56,12 @@ const RULES: &[Rule] = &[
         crates: None,
         never: &["std::fs", "ratatui"],
     },
+    Rule {
+        module: "rotation",
+        modules: &["domain", "inventory"],
+        crates: None,
+        never: &["tokio", "reqwest", "ratatui"],
+    },
     Rule { module: "engine", modules: &READS, crates: None, never: &["reqwest", "ratatui"] },
     Rule {
         module: "report",
@@ -83,6 +89,7 @@ const RULES: &[Rule] = &[
             "probe",
             "providers",
             "report",
+            "rotation",
             "strict_toml",
             "tui",
         ],

@@ -16,6 +16,7 @@ use super::{
     Exit, Failure,
     check::{self, FailOn, Format},
     dashboard,
+    operator::operator,
     setting::{self, RunArguments, User},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         fingerprint::FingerprintKey,
         inert::{inert, quoted},
     },
-    engine::{Setup, TourGuide},
+    engine::{RotationSetup, Setup, TourGuide},
     formats::Environment,
     inventory,
     providers::Catalogue,
@@ -84,6 +85,12 @@ fn setup(demo: &Demo, user: &User, guided: bool) -> Result<Setup, Failure> {
         endpoints: std::collections::BTreeMap::new(),
         environments: std::collections::BTreeSet::new(),
         credentials: std::collections::BTreeSet::new(),
+        // The history goes away with the sample.
+        rotations: RotationSetup {
+            history: Some(demo.folder().join("history.jsonl")),
+            operator: operator(),
+            old_keys: Vec::new(),
+        },
         // What is built in needs nobody's trust.
         trust: Arc::new(crate::inventory::trust::Trust::All),
         tour: guided.then(|| {

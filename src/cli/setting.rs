@@ -11,10 +11,10 @@ use std::{
 
 use clap::Args;
 
-use super::{Failure, user_salt};
+use super::{Failure, operator::operator, user_salt};
 use crate::{
     domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
-    engine::Setup,
+    engine::{RotationSetup, Setup},
     formats::Environment,
     inventory::{
         Inventory, Settings, discovery,
@@ -23,6 +23,7 @@ use crate::{
     },
     probe::Endpoint,
     providers::Catalogue,
+    rotation,
 };
 
 /// The variable that holds digests of what is trusted for one run.
@@ -109,6 +110,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
     arguments.overrule(&mut inventory.settings);
     check_names(arguments, &inventory)?;
     let fingerprint_key = fingerprint_key(&user.settings, inventory.salt)?;
+    let history = history_of(&inventory);
     Ok(Setup {
         fingerprint_key,
         catalogue: Arc::clone(&user.catalogue),
@@ -118,6 +120,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         endpoints: typed_endpoints(arguments, &inventory)?,
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
+        rotations: RotationSetup { history, operator: operator(), old_keys: Vec::new() },
         trust: Arc::new(trust),
         tour: None,
         inventory,
@@ -149,6 +152,12 @@ fn trust_in(
     let state = discovery::state_folder();
     let store = state.map(|state| Store::read(&state, &context.inventory));
     Ok(Trust::Only(Box::new(Ledger::new(context, inventory, store, typed))))
+}
+
+/// Where the history of an inventory is kept.
+fn history_of(inventory: &Inventory) -> Option<PathBuf> {
+    let state = discovery::state_folder()?;
+    Some(rotation::place(&state, inventory.path.as_deref()?))
 }
 
 /// A team key replaces the inventory's salt, and that the user's own (SECURITY F1, F4).

@@ -19,10 +19,10 @@ const FILE_NAME: &str = "fingerprint-salt";
 /// # Errors
 /// A message with the place and the next step.
 pub(super) fn read_or_make() -> Result<[u8; 32], String> {
-    let Some(folder) = state_folder() else {
-        return Err(failed(Path::new("~"), "there is no home folder"));
-    };
-    in_folder(&folder)
+    match state_folder() {
+        Some(folder) => in_folder(&folder),
+        None => Err(failed(Path::new("~"), "there is no home folder")),
+    }
 }
 
 fn in_folder(folder: &Path) -> Result<[u8; 32], String> {

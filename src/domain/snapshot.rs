@@ -15,6 +15,7 @@ use crate::domain::{
     reading::{
         Evidence, Occurrence, OpaqueReason, OtherReading, Problem, Rank, RequestContext, State,
     },
+    rotation::{Progress as RotationProgress, Retired},
     trap::Trapped,
     trust::Untrusted,
     verdict::{Certainty, Verdict},
@@ -58,6 +59,8 @@ pub enum ExpectedBy {
     Inventory,
     /// The `reference` layer of the inventory.
     Reference,
+    /// The new key of an open rotation.
+    Rotation,
     /// The only key that the provider accepts.
     Provider,
     /// The key of the newest change; verdicts are then likely.
@@ -71,6 +74,7 @@ impl ExpectedBy {
             Self::Mark => "mark",
             Self::Inventory => "inventory",
             Self::Reference => "reference",
+            Self::Rotation => "rotation",
             Self::Provider => "provider",
             Self::NewestChange => "newest_change",
         }
@@ -82,6 +86,7 @@ impl ExpectedBy {
             Self::Mark => "you marked it",
             Self::Inventory => "the inventory expects it",
             Self::Reference => "the reference layer holds it",
+            Self::Rotation => "the open rotation brings it",
             Self::Provider => "it is the only key the provider accepts",
             Self::NewestChange => "it is the newest change",
         }
@@ -129,6 +134,8 @@ pub struct Row {
     pub probe: ProbeResult,
     /// Which key is expected here.
     pub expected: Option<Expected>,
+    /// The rotation that its key has gone with, or is to go with.
+    pub retired: Option<Retired>,
     /// What is true of it.
     pub verdict: Verdict,
     /// How sure that is.
@@ -214,6 +221,8 @@ pub struct Snapshot {
     pub summary: Summary,
     /// Every URL that was asked, with how it is reached and how long its last answers took.
     pub endpoints: BTreeMap<String, EndpointFacts>,
+    /// The open rotations, and how far they have come.
+    pub rotations: Vec<RotationProgress>,
     /// What a person should know of this run: proxy in use, host that asked to wait.
     pub notices: Vec<String>,
     /// What nobody has trusted yet, and was not done.

@@ -8,6 +8,7 @@ use crate::{
     domain::{
         age::age,
         diagnosis::{Finding, Severity},
+        rotation::Progress,
         running::ProcessFacts,
         snapshot::{Row, Snapshot},
         verdict::{Certainty, Verdict},
@@ -25,6 +26,9 @@ pub fn write(snapshot: &Snapshot, style: Style, out: &mut dyn Write) -> io::Resu
     let paint = Paint { style };
     write_rows(snapshot, &paint, out)?;
     write_findings(snapshot, &paint, out)?;
+    for progress in &snapshot.rotations {
+        write_rotation(progress, out)?;
+    }
     for notice in &snapshot.notices {
         writeln!(out, "note: {notice}")?;
     }
@@ -129,6 +133,34 @@ fn write_findings(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io
     for finding in &snapshot.findings {
         write_finding(finding, paint, out)?;
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// How far a rotation is, what comes next, and what revoking the old key now would break.
+fn write_rotation(progress: &Progress, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "rotation {}: {} of {} layers hold the new key",
+        progress.rotation,
+        progress.moved(),
+        progress.total()
+    )?;
+    if let Some(next) = progress.next() {
+        writeln!(out, "  next: `{}`: {}", next.member.label(), next.reason)?;
+    }
+    let layers = progress.would_break();
+    if !layers.is_empty() {
+        writeln!(
+            out,
+            "  do not revoke the old key yet: {} would break: {}",
+            if layers.len() == 1 {
+                "1 layer".to_owned()
+            } else {
+                format!("{} layers", layers.len())
+            },
+            layers.join(", ")
+        )?;
     }
     Ok(())
 }

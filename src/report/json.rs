@@ -3,12 +3,15 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod rotations;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
 };
 
 use jiff::Timestamp;
+use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
@@ -73,6 +76,8 @@ pub struct Report<'a> {
     chains: Vec<ChainReport<'a>>,
     /// Every URL that was asked.
     endpoints: BTreeMap<&'a str, EndpointReport<'a>>,
+    /// Rotations that go on.
+    rotations: Vec<RotationReport<'a>>,
     /// What a person should know of this run.
     notices: &'a [String],
     /// What nobody has trusted yet, where something was not done for that; the exit code is 4.
@@ -167,6 +172,8 @@ struct RowReport<'a> {
     probe: ProbeReport<'a>,
     /// Null while undecided.
     expected: Option<ExpectedReport<'a>>,
+    /// Null unless a rotation of the history is about its key.
+    retired: Option<RetiredReport<'a>>,
     verdict: &'a str,
     /// certain or likely.
     certainty: &'a str,
@@ -404,7 +411,7 @@ impl<'a> EndpointReport<'a> {
 struct ExpectedReport<'a> {
     /// Null for a key that no layer holds, and for an opaque one.
     fingerprint: Option<&'a str>,
-    /// mark, inventory, reference, provider or newest_change.
+    /// mark, inventory, reference, rotation, provider or newest_change.
     by: &'a str,
 }
 
@@ -468,6 +475,7 @@ impl<'a> Report<'a> {
                 .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
+            rotations: snapshot.rotations.iter().map(RotationReport::of).collect(),
             notices: &snapshot.notices,
             trust: snapshot.untrusted.as_ref().map(TrustReport::of),
         }
@@ -512,6 +520,7 @@ impl<'a> RowReport<'a> {
                     outcome: trial.outcome.name(),
                 }),
             },
+            retired: row.retired.as_ref().map(RetiredReport::of),
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.as_deref(),
                 by: expected.by.name(),

@@ -105,6 +105,7 @@ fn what_a_hostile_provider_answers_stays_there() {
         endpoints: BTreeMap::new(),
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
+        rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(trust),
         tour: None,
     };

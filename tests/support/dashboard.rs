@@ -153,6 +153,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
             instance: None,
         },
         running: kind.is_running(),
+        retired: None,
         kind,
         variable: Some("OPENAI_API_KEY".into()),
         place: place.clone(),

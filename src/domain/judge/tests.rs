@@ -164,6 +164,7 @@ impl World {
             readings: self.readings,
             probes: self.probes,
             wishes: self.wishes,
+            retired: Vec::new(),
             now: now(),
         })
     }

@@ -18,6 +18,7 @@ use crate::{
         key::Key,
         outcome::{Outcome, ProbeReason, ProbeResult},
         reading::{Reading, State},
+        rotation::retired,
         snapshot::{Snapshot, Summary},
         trust::Untrusted,
         way::Way,
@@ -60,6 +61,7 @@ impl Flow {
             readings,
             probes,
             wishes: self.wishes(),
+            retired: retired(&self.rotations.known),
             now,
         });
         let mut summary = Summary {
@@ -80,6 +82,7 @@ impl Flow {
             .collect();
         let layers = layers.len();
         self.revision += 1;
+        let rotations = self.rotation_progress(&judgement.rows);
         if !self.is_running() {
             self.setup.trust.end_pass();
         }
@@ -87,6 +90,8 @@ impl Flow {
         let unknown = self.setup.trust.problem();
         notices.extend(unknown.map(|why| format!("what was trusted before is not known: {why}")));
         notices.extend(self.not_kept.iter().map(|why| format!("not kept as trusted: {why}")));
+        notices.extend(self.rotations.trouble.clone());
+        notices.extend(self.rotations.refused.clone());
         Arc::new(Snapshot {
             revision: self.revision,
             generated_at: now,
@@ -104,6 +109,7 @@ impl Flow {
             chains: judgement.chains,
             summary,
             endpoints: self.endpoints.clone(),
+            rotations,
             notices,
             untrusted: self.setup.trust.untrusted().map(|it| Untrusted { layers, ..it }),
             tour: self.tour.clone(),
@@ -152,7 +158,7 @@ impl Flow {
         readings
     }
 
-    fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
+    pub(super) fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
         let Some(credential) = self.credential(reading) else {
             return unasked(&self.setup, None, ProbeReason::NoProvider);
         };
@@ -208,7 +214,7 @@ impl Flow {
                 },
             })
         });
-        marks.chain(expectations).collect()
+        marks.chain(expectations).chain(self.rotation_wishes()).collect()
     }
 }
 
