@@ -237,6 +237,7 @@ fn foreign_crates() -> BTreeSet<String> {
     let tables = [
         &manifest["dependencies"],
         &manifest["target"]["cfg(target_os = \"linux\")"]["dependencies"],
+        &manifest["target"]["cfg(not(target_os = \"linux\"))"]["dependencies"],
     ];
     let names = tables.into_iter().filter_map(toml::Value::as_table).flat_map(|table| table.keys());
     names.map(|name| name.replace('-', "_")).collect()

@@ -121,3 +121,25 @@ fn no_size_is_too_small(
         let _ = screen(&model);
     }
 }
+
+/// `stalekey audit` on a terminal: the walk opens once everything has been looked at.
+#[test]
+fn a_walk_can_be_the_first_thing_that_is_seen() {
+    let options =
+        Options { first: Some(stalekey::tui::action::Action::Audit), ..Options::default() };
+    let mut early = incident();
+    early.progress.running = true;
+    let mut model = dashboard(options, 80, 24, early);
+    assert_eq!(model.scope(), Scope::Table, "there is nothing to walk through yet");
+    let take = |model: &mut Model, snapshot: Snapshot| {
+        stalekey::tui::update::update(
+            model,
+            stalekey::tui::message::Message::Snapshot(std::sync::Arc::new(snapshot)),
+        )
+    };
+    take(&mut model, incident());
+    assert_eq!(model.scope(), Scope::Audit);
+    press(&mut model, "esc");
+    take(&mut model, incident());
+    assert_eq!(model.scope(), Scope::Table, "once");
+}

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io::{self, BufWriter, Write as _},
+    io::{self, BufWriter, IsTerminal as _, Write as _},
 };
 
 use clap::{Args, ValueEnum};
 
 use super::{
-    Exit, Failure, complain, fingerprint,
+    Exit, Failure, complain, dashboard, fingerprint,
     operator::operator,
     setting::{self, RunArguments, User},
     trust,
@@ -26,14 +26,15 @@ use crate::{
     engine::{self, Setup},
     report,
     rotation::{Failed, History},
+    tui::action::Action,
 };
 
 /// What to do besides looking.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Options {
-    /// How to write the checklist
-    #[arg(long, value_enum, default_value_t)]
-    format: Format,
+    /// How to write the checklist [default on a terminal: a walk through the layers]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Begin a rotation: what every layer holds now is recorded
     #[arg(long)]
     start: bool,
@@ -60,10 +61,24 @@ enum Format {
     Json,
 }
 
+impl Options {
+    /// Nothing was asked for but to look.
+    const fn is_a_walk(&self) -> bool {
+        self.format.is_none()
+            && !self.start
+            && self.new.is_none()
+            && self.tick.is_empty()
+            && self.note.is_empty()
+    }
+}
+
 pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, Failure> {
     let user = setting::user()?;
     if let Some(rotation) = &options.give_up {
         return give_up(arguments, &user, rotation);
+    }
+    if options.is_a_walk() && io::stdout().is_terminal() {
+        return dashboard::open(setting::setup(arguments, &user)?, &user, Some(Action::Audit));
     }
     let scope = Scope::of(arguments, &user)?;
     let new = options.new.as_deref().map(|text| new_key(text, &scope, &user)).transpose()?;
@@ -83,7 +98,7 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
     }
     let checklists = checklists(&snapshot, &rotations, &scope);
     let mut out = BufWriter::new(io::stdout().lock());
-    match options.format {
+    match options.format.unwrap_or_default() {
         Format::Markdown => report::checklist::markdown(&checklists, &mut out)?,
         Format::Json => report::checklist::json(&checklists, &mut out)?,
     }

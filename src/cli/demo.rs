@@ -52,7 +52,7 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     if options.format.is_none() && io::stdout().is_terminal() {
         let demo = Demo::temporary().map_err(|error| could_not_start(&error))?;
         let setup = setup(&demo, &user, true)?;
-        return dashboard::open(setup, &user);
+        return dashboard::open(setup, &user, None);
     }
     let cleaner = Cleaner::on(Signals::listen()?);
     let setup = cleaner.hold(|| {

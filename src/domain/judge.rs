@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     age::{age, span},
-    chain::{self, Chain},
+    chain::{self, Chain, Sources},
     credential::CredentialFacts,
     diagnosis::{self, Finding, Scene},
     expectation::{Answered, Candidates, Wish},
@@ -14,6 +14,7 @@ use crate::domain::{
     layer::LayerFacts,
     outcome::{Outcome, ProbeReason, ProbeResult},
     reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
+    restart,
     rotation::Retired,
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
     verdict::{Certainty, Verdict},
@@ -84,6 +85,7 @@ pub fn judge(question: Question) -> Judgement {
         })
         .collect();
     rows.sort_by_cached_key(|row| ranks.of_row(&row.identity));
+    predict(&mut rows);
     let chains = chain::chains(&rows);
     let scene = Scene::new(&rows, &question.credentials, question.now);
     let findings = diagnosis::detect(&scene);
@@ -93,6 +95,18 @@ pub fn judge(question: Question) -> Judgement {
         }
     }
     Judgement { rows, findings, chains }
+}
+
+/// What starting them again would do to the rows that run.
+fn predict(rows: &mut [Row]) {
+    if rows.iter().all(|row| !row.running) {
+        return;
+    }
+    let sources = Sources::of(rows);
+    let after: Vec<_> = rows.iter().map(|row| restart::predict(rows, &sources, row)).collect();
+    for (row, after) in rows.iter_mut().zip(after) {
+        row.after = after;
+    }
 }
 
 /// What holds for all rows of one (environment, credential).
@@ -196,6 +210,7 @@ fn row(
         certainty,
         reason,
         findings: Vec::new(),
+        after: Vec::new(),
     }
 }
 
@@ -492,3 +507,5 @@ pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;

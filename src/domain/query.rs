@@ -412,6 +412,7 @@ mod tests {
             certainty: Certainty::Certain,
             reason: String::new(),
             findings: if verdict == Verdict::Stale { vec![0] } else { Vec::new() },
+            after: Vec::new(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::domain::{
     reading::{
         Evidence, Occurrence, OpaqueReason, OtherReading, Problem, Rank, RequestContext, State,
     },
+    restart::{Action, Prediction},
     rotation::{Progress as RotationProgress, Retired},
     trap::Trapped,
     trust::Untrusted,
@@ -144,6 +145,8 @@ pub struct Row {
     pub reason: String,
     /// Indexes into [`Snapshot::findings`], the most severe first.
     pub findings: Vec<usize>,
+    /// What a restart would load, and whatever else can be done to what runs; the best one first.
+    pub after: Vec<Prediction>,
 }
 
 impl Row {
@@ -162,6 +165,11 @@ impl Row {
     pub fn is_untrusted(&self) -> bool {
         self.state == State::Opaque(OpaqueReason::Untrusted)
             || self.probe.reason == Some(ProbeReason::Untrusted)
+    }
+
+    /// What starting it again would do.
+    pub fn after_restart(&self) -> Option<&Prediction> {
+        self.after.iter().find(|prediction| prediction.action == Action::Restart)
     }
 
     /// Since when it holds what it holds: the start of a process, the change of a file.

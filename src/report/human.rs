@@ -8,6 +8,8 @@ use crate::{
     domain::{
         age::age,
         diagnosis::{Finding, Severity},
+        inert::capitalised,
+        restart::told,
         rotation::Progress,
         running::ProcessFacts,
         snapshot::{Row, Snapshot},
@@ -131,7 +133,7 @@ fn cells(row: &Row, snapshot: &Snapshot, paint: &Paint) -> [String; COLUMNS] {
 
 fn write_findings(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     for finding in &snapshot.findings {
-        write_finding(finding, paint, out)?;
+        write_finding(finding, &snapshot.rows, paint, out)?;
         writeln!(out)?;
     }
     Ok(())
@@ -165,16 +167,20 @@ fn write_rotation(progress: &Progress, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn write_finding(finding: &Finding, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+fn write_finding(
+    finding: &Finding,
+    rows: &[Row],
+    paint: &Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let severity = finding.severity;
     let code = paint.severity(severity, &format!("{} {}", finding.code, severity.name()));
     writeln!(out, "{code}: {}", finding.message)?;
-    match finding.restart_helps {
-        Some(true) => writeln!(out, "  A restart will help.")?,
-        Some(false) if severity == Severity::Error => {
-            writeln!(out, "  A restart will not help.")?;
-        }
-        _ => {}
+    let told = told(finding, rows)
+        .filter(|_| finding.restart_helps == Some(true) || severity == Severity::Error);
+    if let Some((restart, because)) = told {
+        let because = because.map(|because| format!(": {because}")).unwrap_or_default();
+        writeln!(out, "  {}{because}.", capitalised(restart))?;
     }
     for fix in &finding.fixes {
         writeln!(out, "  fix: {}", fix.text)?;

@@ -3,6 +3,7 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod after;
 mod rotations;
 
 use std::{
@@ -15,6 +16,7 @@ use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use self::after::PredictionReport;
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -192,6 +194,9 @@ struct RowReport<'a> {
     /// What other plausible readers of the same file see, where they disagree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     other_readings: Vec<OtherReadingReport<'a>>,
+    /// Of what runs: what starting it again would load, the best way first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    after: Vec<PredictionReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -324,8 +329,8 @@ struct ProcessReport<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct SupervisorReport {
     pid: u32,
-    /// gunicorn, uvicorn-workers, uvicorn-reload, flask-reload, django-reload, node-watch, nodemon
-    /// or pm2.
+    /// gunicorn, uvicorn-workers, uvicorn-reload, flask-reload, django-reload, node-watch, nodemon,
+    /// pm2 or pm2-cluster.
     kind: &'static str,
     /// Whether its own environment has the variable; null where that cannot be known.
     holds: Option<bool>,
@@ -537,6 +542,7 @@ impl<'a> RowReport<'a> {
             occurrences: row.occurrences.iter().map(OccurrenceReport::of).collect(),
             traps: row.traps.iter().map(TrapReport::of).collect(),
             other_readings: row.other_readings.iter().map(OtherReadingReport::of).collect(),
+            after: row.after.iter().map(PredictionReport::of).collect(),
         }
     }
 }

@@ -101,6 +101,8 @@ pub struct Model {
     pub selected: Option<RowIdentity>,
     /// What just happened.
     pub toast: Option<Toast>,
+    /// What is done once everything has been looked at.
+    pub first: Option<Action>,
     /// What to say where the table would be, when there is no inventory.
     pub welcome: Vec<String>,
     /// The engine is gone.
@@ -138,6 +140,7 @@ impl Model {
             query: Query::default(),
             selected: None,
             toast: None,
+            first: options.first,
             welcome: options.welcome,
             engine_stopped: false,
             quitting: false,

@@ -29,8 +29,12 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             scroll_details(model, 0);
         }
         Message::Snapshot(snapshot) => {
+            let looked = !snapshot.progress.running && !snapshot.rows.is_empty();
             model.take(snapshot);
             scroll_details(model, 0);
+            if let Some(first) = model.first.take_if(|_| looked) {
+                return perform(model, first);
+            }
         }
         Message::CommandRefused => {
             model.complain("The engine is busy and did not take that; press the key again");

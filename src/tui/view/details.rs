@@ -15,6 +15,7 @@ use crate::{
         layer::LayerKind,
         outcome::Received,
         reading::{Occurrence, Origin, Rank, State, Yield},
+        restart::{Gives, told},
         snapshot::Row,
     },
     tui::{
@@ -97,6 +98,7 @@ pub fn lines(model: &Model, index: usize, row: &Row, room: usize) -> Vec<Line<'s
         spans.extend(line.spans);
         page.lines.push(Line::from(spans));
     }
+    after_section(&mut page, row);
     key_section(&mut page, row);
     provider_section(&mut page, row);
     places_section(&mut page, row);
@@ -138,7 +140,7 @@ fn findings_section(page: &mut Page<'_>, row: &Row) {
         for line in wrap(&model.glyphs.own(&finding.message), room) {
             page.lines.push(Line::from(format!("  {line}")));
         }
-        if let Some(restart) = parts::restart(finding.restart_helps) {
+        if let Some((restart, _)) = told(finding, &model.snapshot.rows) {
             page.lines.push(Line::from(Span::styled(format!("  {restart}"), model.styles.heading)));
         }
         for fix in &finding.fixes {
@@ -147,6 +149,30 @@ fn findings_section(page: &mut Page<'_>, row: &Row) {
                 page.command(command);
             }
         }
+    }
+}
+
+/// What each way of starting it again would load.
+fn after_section(page: &mut Page<'_>, row: &Row) {
+    if row.after.is_empty() {
+        return;
+    }
+    page.section("A restart");
+    let model = page.model;
+    for prediction in &row.after {
+        let helps = match prediction.helps {
+            Some(true) => "  helps",
+            Some(false) => "  does not help",
+            None => "",
+        };
+        let mut spans = match &prediction.gives {
+            Gives::Key(key) => parts::key(model, key),
+            Gives::Nothing => vec![Span::raw("no key at all")],
+            Gives::Unknown => vec![Span::raw("not known")],
+        };
+        spans.push(Span::styled(helps, model.styles.heading));
+        page.spans(prediction.action.title(), spans);
+        page.styled("", &prediction.because, model.styles.dim);
     }
 }
 
