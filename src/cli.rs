@@ -16,6 +16,7 @@ mod report;
 mod schema;
 mod setting;
 mod terminal;
+mod trust;
 mod user_salt;
 mod welcome;
 
@@ -38,6 +39,8 @@ pub enum Exit {
     Usage,
     /// Nothing wrong was found, but something could not be proven.
     Unproven,
+    /// The inventory asks for what nobody has trusted.
+    Untrusted,
     /// A signal ended it.
     Signal(u8),
 }
@@ -50,6 +53,7 @@ impl Exit {
             Self::Finding => 1,
             Self::Usage => 2,
             Self::Unproven => 3,
+            Self::Untrusted => 4,
             Self::Signal(number) => 128 + number,
         }
     }
@@ -106,6 +110,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Providers { options, run }) => providers::run(&options, &run),
         Some(Command::Report { run, options }) => report::run(&run, &options),
+        Some(Command::Trust(options)) => trust::run(&options),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

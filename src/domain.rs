@@ -30,5 +30,6 @@ pub mod running;
 pub mod secret;
 pub mod snapshot;
 pub mod trap;
+pub mod trust;
 pub mod verdict;
 pub mod way;

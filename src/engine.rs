@@ -98,7 +98,7 @@ pub fn check(setup: Setup, mut progress: impl FnMut(&Snapshot)) -> std::io::Resu
             flow.handle(event);
             progress(&flow.counts_only());
         }
-        Ok(flow.snapshot())
+        Ok(flow.last_snapshot())
     })
 }
 
@@ -115,6 +115,8 @@ pub fn planned_requests(setup: Setup) -> std::io::Result<PlannedRequests> {
             let Some(event) = events.recv().await else { break };
             flow.handle(event);
         }
-        Ok(flow.planned())
+        let mut planned = flow.planned();
+        planned.untrusted = flow.all_untrusted();
+        Ok(planned)
     })
 }

@@ -8,6 +8,7 @@ mod check;
 pub mod discovery;
 pub mod duration;
 mod endpoint;
+mod home;
 mod hosts;
 mod kinds;
 mod model;
@@ -20,6 +21,8 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+pub use home::absolute;
 
 use schemars::JsonSchema;
 use serde::Deserialize;

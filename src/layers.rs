@@ -12,7 +12,7 @@ mod container;
 mod dotenv;
 mod export;
 mod files;
-mod home;
+mod gate;
 mod hosts;
 mod kubernetes;
 mod managed;
@@ -38,7 +38,7 @@ use std::{
     time::Duration,
 };
 
-pub use home::absolute;
+pub use crate::inventory::absolute;
 pub use process::{ProcessTable, memory};
 pub use read_files::ReadFiles;
 
@@ -53,7 +53,10 @@ use crate::{
     formats::{
         Environment, compose::Request, kubernetes as kubernetes_format, systemd as systemd_format,
     },
-    inventory::{Layer, LayerSpec, trust::Trust},
+    inventory::{
+        Layer, LayerSpec,
+        trust::{Trust, of_layer, would},
+    },
 };
 
 /// What all readers of one pass share.
@@ -73,6 +76,7 @@ pub struct Surroundings {
     patience: Duration,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
+    opened: gate::Folder,
     files: Arc<ReadFiles>,
     pass: u64,
 }
@@ -98,6 +102,7 @@ impl Surroundings {
             patience: run::DEADLINE,
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
+            opened: gate::Folder::default(),
             files,
             pass: PASSES.fetch_add(1, Ordering::Relaxed),
         }
@@ -139,6 +144,11 @@ pub fn read(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Reading<Held>> {
+    // Before anything is touched.
+    let refused = surroundings.trust.refused_of(of_layer(layer, &surroundings.folder));
+    if let Some(would) = would(&refused) {
+        return held(layer, credentials, &Found::untrusted(would)).collect();
+    }
     if !layer.hosts.is_empty() {
         return hosts::read(layer, credentials, surroundings);
     }

@@ -340,6 +340,7 @@ fn the_inventory_can_be_named_and_can_live_in_the_config_folder() {
     let beside = text.replace("path = \"", "path = \"../");
     context.write("other/mine.toml", beside);
     let context = context.with("STALEKEY_CONFIG", "other/mine.toml");
+    context.trust(&[]);
     let report = check(&context, &provider, &[]);
     assert_eq!(verdicts(&report), [("new.env", "current"), ("old.env", "stale")]);
 
@@ -347,6 +348,7 @@ fn the_inventory_can_be_named_and_can_live_in_the_config_folder() {
     context.write("home/.config/stalekey/stalekey.toml", at_home.replacen("new", "first", 1));
     permit(&context.path("home/.config"), 0o700);
     let named = ["--config", "home/.config/stalekey/stalekey.toml"];
+    context.trust(&named);
     let report = check(&context, &provider, &named);
     assert_eq!(verdicts(&report), [("first.env", "current"), ("new.env", "current")]);
     let context = context.with("STALEKEY_CONFIG", "");

@@ -16,6 +16,7 @@ use stalekey::{
         outcome::{ContextHeader, Outcome, ProbeReason, ProbeResult, Trial},
         query::SortKey,
         snapshot::{ExpectedBy, Snapshot},
+        trust::{Ask, Untrusted, Verb},
         verdict::Verdict,
         way::FromEnvironment,
     },
@@ -294,6 +295,73 @@ fn a_row_without_a_key_cannot_be_marked() {
     let mut model = ordinary();
     assert_eq!(press(&mut model, "g ="), []);
     assert!(screen(&model).contains("github secret holds no key that could be marked"));
+}
+
+// === trust ===
+
+/// An inventory that asks for something, in so many lines.
+fn asking(lines: usize, offer: &str) -> Snapshot {
+    let ask = |verb, text: String| Ask { verb, text };
+    let mut asks = vec![
+        ask(Verb::Send, "the keys of `openai` to https://gateway.example/v1".to_owned()),
+        ask(Verb::Run, "op read op://vault/openai".to_owned()),
+    ];
+    asks.extend((2..lines).map(|number| ask(Verb::Read, format!("/etc/{number}"))));
+    let untrusted = Untrusted { asks, layers: 2, offer: offer.to_owned(), digests: Vec::new() };
+    Snapshot { untrusted: Some(untrusted), ..incident() }
+}
+
+#[rstest]
+#[case::with_the_word("t t r u s t enter", true)]
+#[case::enter_alone("t enter", false)]
+#[case::esc("t t r u s t esc enter", false)]
+#[case::yes("t y e s enter", false)]
+#[case::another_case("t T r u s t enter", false)]
+fn only_the_word_trusts(#[case] keys: &str, #[case] trusts: bool) {
+    let mut model = dashboard(Options::default(), 100, 30, asking(4, "what was shown"));
+    assert!(screen(&model).contains("2 layers not trusted: t"), "{}", screen(&model));
+    press(&mut model, "t");
+    for text in ["SEND  the keys of `openai` to https://", "RUN   op read", "READ  /etc/3"] {
+        assert!(screen(&model).contains(text), "{}", screen(&model));
+    }
+    press(&mut model, "esc");
+    let effects: Vec<Effect> = keys.split(' ').flat_map(|key| press(&mut model, key)).collect();
+    let offer = "what was shown".to_owned();
+    let expected = trusts.then_some(Effect::Send(Command::Trust { offer }));
+    assert_eq!(effects, expected.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_accepted_is_what_was_shown() {
+    let mut model = dashboard(Options::default(), 100, 30, asking(4, "what was shown"));
+    press(&mut model, "t t r u s");
+    let later = Snapshot { revision: 99, ..asking(5, "something that came meanwhile") };
+    update(&mut model, Message::Snapshot(Arc::new(later)));
+    assert!(!screen(&model).contains("/etc/4"));
+    let offer = "what was shown".to_owned();
+    assert_eq!(press(&mut model, "t enter"), [Effect::Send(Command::Trust { offer })]);
+}
+
+#[test]
+fn what_was_not_seen_is_not_accepted() {
+    let mut model = dashboard(Options::default(), 60, 14, asking(40, "all of it"));
+    assert_eq!(press(&mut model, "t t r u s t enter"), []);
+    assert!(screen(&model).contains("There is more below"), "{}", screen(&model));
+    press(&mut model, "G");
+    for _ in 0..40 {
+        assert_eq!(press(&mut model, "down"), []);
+    }
+    press(&mut model, "backspace");
+    assert!(screen(&model).contains("READ  /etc/39"), "{}", screen(&model));
+    assert_eq!(press(&mut model, "enter").len(), 1);
+}
+
+#[test]
+fn where_nothing_is_asked_for_there_is_nothing_to_trust() {
+    let mut model = ordinary();
+    assert!(!screen(&model).contains("trust"));
+    assert_eq!(press(&mut model, "t"), []);
+    assert!(screen(&model).contains("asks for nothing that is not trusted"), "{}", screen(&model));
 }
 
 // === filter, order, grouping ===

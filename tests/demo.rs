@@ -16,6 +16,9 @@ use serde_json::Value;
 mod context;
 #[path = "support/contract.rs"]
 mod contract;
+#[expect(dead_code, reason = "only what trusts an inventory is used")]
+#[path = "support/inventory.rs"]
+mod inventory;
 #[path = "support/wait.rs"]
 mod wait;
 
@@ -122,6 +125,9 @@ fn a_kept_sample_is_an_inventory_like_any_other() {
     }
 
     let arguments = ["check", "--config", "my sample/stalekey.toml", "--format", "json"];
+    assert!(shown.contains("stalekey trust --config 'my sample/stalekey.toml'"), "{shown}");
+    assert_eq!(context.run(&arguments).code, Some(4), "nobody trusts it yet");
+    context.trust(&arguments[1..3]);
     let beside = context.run(&arguments).json();
     validate(&beside);
     assert_eq!(verdicts(&beside), verdicts(&fresh));

@@ -156,10 +156,12 @@ fn effects_are_what_reaches_out() {
             Effect::ReadOutside { path: "~/.pm2".into() },
             Effect::ReadOutside { path: "~/.zshrc".into() },
             Effect::Unit { name: "mailer.service".to_owned() },
-            Effect::Processes { what: "command /gunicorn .*api/, user www-data".to_owned() },
             Effect::Processes {
-                what: "pid file run/importer.pid, port 8000, folder importer, unit \
-                       importer.service"
+                what: "whose command line fits /gunicorn .*api/, of the user `www-data`".to_owned()
+            },
+            Effect::Processes {
+                what: "whose pid stands in `run/importer.pid`, that listen on port 8000, that \
+                       work in the folder `importer`, of the unit `importer.service`"
                     .to_owned()
             },
             Effect::Memory { what: "command /gunicorn .*api/, user www-data".to_owned() },
@@ -189,7 +191,13 @@ fn effects_are_what_reaches_out() {
         ]
     );
     assert!(effects.iter().all(|effect| Trust::All.grants(effect)));
-    let none = Trust::Only(std::collections::BTreeSet::new());
+    let none = trust::Context {
+        inventory: "/srv/project/stalekey.toml".into(),
+        folder: "/srv/project".into(),
+        home: None,
+        path: None,
+    };
+    let none = Trust::Only(Box::new(trust::Ledger::new(none, &inventory, None, Vec::new())));
     assert!(!effects.iter().any(|effect| none.grants(effect)));
 }
 

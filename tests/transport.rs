@@ -400,6 +400,8 @@ fn a_refusal_judges_a_key_only_where_the_region_is_known() {
     let head = "version = 1\n[credentials.openai]\nprovider = \"regional\"\n";
     let rest = dotenv("somewhere.env") + &dotenv("there.env");
     context.write("stalekey.toml", format!("{head}[environments.production]\n{rest}"));
+    // No form of its keys is known, so that any value could be meant by it.
+    context.trust(&[]);
     let provider = authority.provider("us.regional.test", Issuer::Ours, VALID, &[]);
     let proxy = Proxy::start(Manner::Tunnel(provider.port()));
     let scene = Scene { context, new: String::new() }

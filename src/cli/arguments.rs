@@ -13,6 +13,7 @@ use clap::{
 use super::{
     Exit, audit, check, confirm, demo, fingerprint, history, providers, report,
     setting::{DeepArguments, RunArguments},
+    trust,
 };
 
 /// Names the layer that still holds the old API key.
@@ -77,6 +78,8 @@ pub(super) enum Command {
         #[command(flatten)]
         options: report::Options,
     },
+    /// What this inventory asks for beyond looking at its own folder; accepts it, or takes that back
+    Trust(trust::Options),
     /// A sample environment with a loopback provider: no network and no keys needed
     Demo(demo::Options),
     /// The JSON Schema of the inventory, or of what `--format json` writes

@@ -8,9 +8,10 @@ use std::{
 use clap::{Args, ValueEnum};
 
 use super::{
-    Exit, Failure, dashboard, fingerprint,
+    Exit, Failure, complain, dashboard, fingerprint,
     operator::operator,
     setting::{self, RunArguments, User},
+    trust,
 };
 use crate::{
     domain::{
@@ -81,7 +82,7 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
     }
     let scope = Scope::of(arguments, &user)?;
     let new = options.new.as_deref().map(|text| new_key(text, &scope, &user)).transpose()?;
-    let snapshot = look(setting::setup(arguments, &user)?)?;
+    let snapshot = look(setting::setup(arguments, &user)?, arguments)?;
     let mut rotations = scope.history()?.rotations();
     if options.start {
         for credential in &scope.credentials {
@@ -105,7 +106,7 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
     if options.start {
         say_what_is_next(&rotations, &scope);
     }
-    Ok(Exit::Success)
+    Ok(if snapshot.untrusted.is_some() { Exit::Untrusted } else { Exit::Success })
 }
 
 /// What is rotated, and where that is recorded.
@@ -172,10 +173,17 @@ fn message(failed: &Failed) -> Failure {
     Failure::Message(failed.to_string())
 }
 
-/// One pass.
-pub(super) fn look(setup: Setup) -> Result<std::sync::Arc<Snapshot>, Failure> {
-    engine::check(setup, |_| {})
-        .map_err(|_| Failure::Message("error: The system gives no runtime".to_owned()))
+/// One pass. What is not trusted is told: it is missing in what is recorded.
+pub(super) fn look(
+    setup: Setup,
+    arguments: &RunArguments,
+) -> Result<std::sync::Arc<Snapshot>, Failure> {
+    let snapshot = engine::check(setup, |_| {})
+        .map_err(|_| Failure::Message("error: The system gives no runtime".to_owned()))?;
+    if let Some(untrusted) = &snapshot.untrusted {
+        complain(&trust::notice(untrusted, arguments));
+    }
+    Ok(snapshot)
 }
 
 /// The rotation that begins with this picture.

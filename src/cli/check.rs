@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, IsTerminal as _, Write as _};
 use clap::{Args, ValueEnum};
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, complain,
     setting::{self, DeepArguments, RunArguments},
-    terminal,
+    terminal, trust,
 };
 use crate::{
     domain::{
@@ -60,11 +60,15 @@ pub(super) fn run(
 ) -> Result<Exit, Failure> {
     let user = setting::user()?;
     let setup = Setup { deep: deep.deep(), ..setting::setup(arguments, &user)? };
-    pass(setup, options)
+    pass(setup, options, arguments)
 }
 
 /// Runs one pass over any setup, and reports it.
-pub(super) fn pass(setup: Setup, options: Options) -> Result<Exit, Failure> {
+pub(super) fn pass(
+    setup: Setup,
+    options: Options,
+    arguments: &RunArguments,
+) -> Result<Exit, Failure> {
     let mut line = ProgressLine::new();
     let snapshot = engine::check(setup, |picture| line.show(picture.progress))
         .map_err(|_| Failure::Message("error: The system gives no runtime".to_owned()))?;
@@ -77,10 +81,14 @@ pub(super) fn pass(setup: Setup, options: Options) -> Result<Exit, Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     report::write(&snapshot, format, terminal::style(), exit.code(), &mut out)?;
     out.flush()?;
+    drop(out);
+    if let Some(untrusted) = &snapshot.untrusted {
+        complain(&trust::notice(untrusted, arguments));
+    }
     Ok(exit)
 }
 
-/// 1 before 3 before 0.
+/// 4 before 1 before 3 before 0.
 fn exit_of(snapshot: &Snapshot, fail_on: FailOn) -> Exit {
     let found =
         |severity: Severity| snapshot.findings.iter().any(|finding| finding.severity <= severity);
@@ -91,7 +99,9 @@ fn exit_of(snapshot: &Snapshot, fail_on: FailOn) -> Exit {
         FailOn::Warning => wrong || found(Severity::Warning),
     };
     let proven = |verdict| !matches!(verdict, Verdict::Unproven | Verdict::Unreadable);
-    if failed {
+    if snapshot.untrusted.is_some() {
+        Exit::Untrusted
+    } else if failed {
         Exit::Finding
     } else if snapshot.rows.iter().all(|row| proven(row.verdict)) {
         Exit::Success

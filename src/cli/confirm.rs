@@ -109,9 +109,11 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
         digest: setup.inventory.digest.clone(),
         fingerprint_id: setup.fingerprint_key.id().to_owned(),
     };
+    let mut is_trusted = true;
     let evidence = match wait {
         None => {
-            let snapshot = super::audit::look(setup)?;
+            let snapshot = super::audit::look(setup, arguments)?;
+            is_trusted = snapshot.untrusted.is_none();
             about.evidence(&rotations, &snapshot)
         }
         Some(wait) => until_rotated(setup, wait, &about, &rotations)?,
@@ -129,6 +131,7 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
     Ok(match word {
         Word::Rotated => Exit::Success,
         Word::NotRotated => Exit::Finding,
+        Word::NotProven if !is_trusted => Exit::Untrusted,
         Word::NotProven => Exit::Unproven,
     })
 }

@@ -17,7 +17,7 @@ use super::{
     check::{self, FailOn, Format},
     dashboard,
     operator::operator,
-    setting::{self, User},
+    setting::{self, RunArguments, User},
 };
 use crate::{
     demo::{Demo, wait_until_parent_ends},
@@ -61,7 +61,8 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
         Ok((demo, setup))
     })?;
     let format = options.format.unwrap_or_default();
-    check::pass(setup, check::Options { format, fail_on: FailOn::Error })
+    let options = check::Options { format, fail_on: FailOn::Error };
+    check::pass(setup, options, &RunArguments::default())
 }
 
 /// The life of one of the sample's processes.
@@ -114,8 +115,9 @@ fn keep(folder: &Path) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     writeln!(
         out,
-        "The sample environment is in {folder}.\nRun beside it:\n\n  stalekey --config {path}\n\n\
-         Its provider and processes run until Ctrl-C; the files stay.",
+        "The sample environment is in {folder}.\nRun beside it:\n\n  stalekey trust --config {path}\n  \
+         stalekey --config {path}\n\nThe first shows what its inventory asks for: keys go to a \
+         provider on this machine,\nand two processes are looked into.\n\nIts provider and processes run until Ctrl-C; the files stay.",
         folder = inert(&folder.to_string_lossy()),
         path = quoted(&inert(&path.to_string_lossy())),
     )?;

@@ -7,9 +7,10 @@ use std::{
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, Failure, setting, user_salt};
+use super::{Exit, Failure, setting};
 use crate::{
     domain::rotation::{Event, NewKey},
+    inventory::discovery::state_folder,
     report::page::Page,
     rotation::{self, History, Record},
 };
@@ -38,7 +39,7 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     let user = setting::user()?;
     let inventory = setting::inventory_of(options.config.as_ref(), &user)?;
     let path = inventory.and_then(|inventory| inventory.path);
-    let (Some(state), Some(inventory)) = (user_salt::state_folder(), path) else {
+    let (Some(state), Some(inventory)) = (state_folder(), path) else {
         return Err(Failure::Message(
             "error: Here is no inventory, so there is no history of one\n\nhint: name one with \
              `--config`"

@@ -7,8 +7,9 @@ use std::io::{self, BufWriter, Write as _};
 use clap::{Args, ValueEnum};
 
 use super::{
-    Exit, Failure,
+    Exit, Failure, complain,
     setting::{self, RunArguments},
+    trust,
 };
 use crate::{
     domain::outcome::Confidence,
@@ -75,7 +76,13 @@ fn plan(format: Format, arguments: &RunArguments) -> Result<Exit, Failure> {
         Format::Json => report::requests::write_json(&planned, &mut out)?,
     }
     out.flush()?;
-    Ok(Exit::Success)
+    match &planned.untrusted {
+        Some(untrusted) => {
+            complain(&trust::notice(untrusted, arguments));
+            Ok(Exit::Untrusted)
+        }
+        None => Ok(Exit::Success),
+    }
 }
 
 fn unknown(catalogue: &Catalogue) -> Failure {

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     env,
+    ffi::OsString,
     num::{NonZeroU16, NonZeroU32},
     path::PathBuf,
     sync::Arc,
@@ -18,13 +19,16 @@ use crate::{
     formats::Environment,
     inventory::{
         self, Inventory, Settings, discovery,
-        trust::Trust,
+        trust::{Context, Ledger, Store, Trust, digests_in},
         user_settings::{self, UserSettings},
     },
     probe::Endpoint,
     providers::Catalogue,
     rotation,
 };
+
+/// The variable that holds digests of what is trusted for one run.
+pub(super) const TRUST: &str = "STALEKEY_TRUST";
 
 /// What to look at, and what may be sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -44,6 +48,9 @@ pub(super) struct RunArguments {
     /// Ask here about this credential's keys, for this run
     #[arg(long, value_name = "CREDENTIAL=URL")]
     pub endpoint: Vec<String>,
+    /// Trust what this digest stands for, for this run; `stalekey trust` shows it
+    #[arg(long, value_name = "DIGEST")]
+    pub trust: Vec<String>,
     /// Probes in flight, in all and to one host, for this run; for a gateway of your own
     #[arg(long, value_name = "COUNT")]
     pub concurrency: Option<NonZeroU16>,
@@ -125,6 +132,8 @@ pub(super) fn user() -> Result<User, Failure> {
 /// Finds and reads the inventory, and puts a run together.
 pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Failure> {
     let mut inventory = find_inventory(arguments, user)?;
+    let shell = shell_environment();
+    let trust = trust_in(&inventory, arguments, &shell)?;
     arguments.overrule(&mut inventory.settings);
     check_names(arguments, &inventory)?;
     let fingerprint_key = fingerprint_key(&user.settings, inventory.salt)?;
@@ -132,14 +141,14 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
     Ok(Setup {
         fingerprint_key,
         catalogue: Arc::clone(&user.catalogue),
-        shell: shell_environment(),
+        shell,
         home: home(),
         offline: arguments.offline,
         endpoints: typed_endpoints(arguments, &inventory)?,
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
         rotations: RotationSetup { history, operator: operator(), old_keys: Vec::new() },
-        trust: Arc::new(Trust::All),
+        trust: Arc::new(trust),
         deep: None,
         tour: None,
         inventory,
@@ -174,9 +183,36 @@ pub(super) fn setup_of_question(text: &str, user: &User) -> Result<Setup, Failur
     })
 }
 
+/// What is accepted of an inventory: by a person before, or by a digest that was typed for this run
+/// (SECURITY T7). It belongs to the folder that relative paths start from, with its links followed.
+fn trust_in(
+    inventory: &Inventory,
+    arguments: &RunArguments,
+    shell: &Environment,
+) -> Result<Trust, Failure> {
+    use std::os::unix::ffi::OsStringExt as _;
+    let wrong = |by: &str, why: &str| Failure::Message(format!("error: `{by}`: {why}"));
+    let mut typed = digests_in(&arguments.trust.join(",")).map_err(|why| wrong("--trust", why))?;
+    if let Some(text) = env::var_os(TRUST) {
+        typed.extend(digests_in(&text.to_string_lossy()).map_err(|why| wrong(TRUST, why))?);
+    }
+    let folder = inventory.folder.canonicalize().unwrap_or_else(|_| inventory.folder.clone());
+    let name = inventory.path.as_ref().and_then(|path| path.file_name());
+    let path = shell.get("PATH").map(|path| OsString::from_vec(path.expose().to_vec()));
+    let context = Context {
+        inventory: name.map_or_else(|| folder.clone(), |name| folder.join(name)),
+        folder: inventory.folder.clone(),
+        home: home(),
+        path,
+    };
+    let state = discovery::state_folder();
+    let store = state.map(|state| Store::read(&state, &context.inventory));
+    Ok(Trust::Only(Box::new(Ledger::new(context, inventory, store, typed))))
+}
+
 /// Where the history of an inventory is kept.
 fn history_of(inventory: &Inventory) -> Option<PathBuf> {
-    let state = user_salt::state_folder()?;
+    let state = discovery::state_folder()?;
     Some(rotation::place(&state, inventory.path.as_deref()?))
 }
 

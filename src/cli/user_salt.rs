@@ -4,18 +4,15 @@ use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{ErrorKind, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
-use crate::domain::{fingerprint::FingerprintKey, inert::inert};
+use crate::{
+    domain::{fingerprint::FingerprintKey, inert::inert},
+    inventory::discovery::state_folder,
+};
 
 const FILE_NAME: &str = "fingerprint-salt";
-
-/// Where stalekey keeps what it has to remember; `None` where there is no home.
-pub(super) fn state_folder() -> Option<PathBuf> {
-    let folders = directories::ProjectDirs::from("", "", "stalekey")?;
-    Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
-}
 
 /// Reads the salt in the state folder; makes it at the first call.
 ///

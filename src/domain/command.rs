@@ -33,6 +33,13 @@ pub enum Command {
         /// Pids, and when each started in ticks of the kernel.
         processes: BTreeSet<(u32, u64)>,
     },
+    /// The person trusts what was offered ([`Untrusted::offer`]), and nothing that came since.
+    ///
+    /// [`Untrusted::offer`]: crate::domain::trust::Untrusted::offer
+    Trust {
+        /// The digest of the lines that were read.
+        offer: String,
+    },
     /// Something of a rotation is to be recorded.
     Rotation(RotationWish),
     /// Stop what is going on.

@@ -308,6 +308,11 @@ fn opaque(
     layer: Option<&LayerFacts>,
     reason: OpaqueReason,
 ) -> Decision {
+    if reason == OpaqueReason::Untrusted {
+        let would = reading.evidence.untrusted.join(", and ");
+        let reason = format!("untrusted: would {would}; `t` or `stalekey trust` shows it");
+        return (Verdict::Unproven, Certainty::Certain, reading.rank, reason);
+    }
     let unproven = (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
     // A pod's containers take their variables from objects of the cluster, which tell when they
     // changed themselves.

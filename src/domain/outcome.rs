@@ -239,7 +239,9 @@ impl ProbeReason {
             Self::OtherEndpoint => {
                 "not sent: the layer uses a base URL the inventory does not name"
             }
-            Self::Untrusted => "not sent: the inventory is not trusted",
+            Self::Untrusted => {
+                "not sent: the inventory is not trusted; `t` or `stalekey trust` shows what it asks for"
+            }
             Self::StoppedAfterRefusals => "not sent: the host refused too many keys in a row",
             Self::Waiting => "not sent: the host asked to wait",
             Self::Pending => "not asked yet",

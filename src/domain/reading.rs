@@ -177,7 +177,7 @@ impl OpaqueReason {
             Self::WriteOnly => "the platform never gives the value back",
             Self::Dynamic => "only running a command would tell the value",
             Self::Conditional => "set only under a condition",
-            Self::Untrusted => "not read: the inventory is not trusted",
+            Self::Untrusted => "not looked at: the inventory is not trusted",
             Self::NotInLaunchEnvironment => {
                 "not in the environment the process was launched with; it may load a file by itself"
             }
@@ -446,6 +446,9 @@ pub struct Evidence {
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// What an inventory that nobody trusts would do to read it: sentences without a subject.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub untrusted: Vec<String>,
     /// What else was looked at, and may change the reading when it comes into being or changes.
     #[serde(skip)]
     pub looked: Vec<Looked>,

@@ -1,5 +1,7 @@
 //! What a run would send, before anything is sent: masks and names, nothing secret.
 
+use crate::domain::trust::Untrusted;
+
 /// Everything a run of this inventory would send now.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlannedRequests {
@@ -9,6 +11,8 @@ pub struct PlannedRequests {
     pub unasked: Vec<UnaskedRow>,
     /// What a person should know of this run: proxies, other root certificates.
     pub notices: Vec<String>,
+    /// What nobody has trusted yet.
+    pub untrusted: Option<Untrusted>,
 }
 
 /// One request.

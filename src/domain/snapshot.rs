@@ -11,12 +11,15 @@ use crate::domain::{
     fingerprint::Fingerprint,
     key::Key,
     layer::{Instance, LayerKind, row_label},
-    outcome::ProbeResult,
+    outcome::{ProbeReason, ProbeResult},
     place::Place,
-    reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
+    reading::{
+        Evidence, Occurrence, OpaqueReason, OtherReading, Problem, Rank, RequestContext, State,
+    },
     restart::{Action, Prediction},
     rotation::{Progress as RotationProgress, Retired},
     trap::Trapped,
+    trust::Untrusted,
     verdict::{Certainty, Verdict},
     way::EndpointFacts,
 };
@@ -159,6 +162,12 @@ impl Row {
         row_label(layer, instance.as_ref(), host.as_deref())
     }
 
+    /// It is not looked at, or not asked about, until somebody trusts the inventory.
+    pub fn is_untrusted(&self) -> bool {
+        self.state == State::Opaque(OpaqueReason::Untrusted)
+            || self.probe.reason == Some(ProbeReason::Untrusted)
+    }
+
     /// What starting it again would do.
     pub fn after_restart(&self) -> Option<&Prediction> {
         self.after.iter().find(|prediction| prediction.action == Action::Restart)
@@ -246,6 +255,8 @@ pub struct Snapshot {
     pub rotations: Vec<RotationProgress>,
     /// What a person should know of this run: proxy in use, host that asked to wait.
     pub notices: Vec<String>,
+    /// What nobody has trusted yet, and was not done.
+    pub untrusted: Option<Untrusted>,
     /// The guided tour, in the demo.
     pub tour: Option<crate::domain::command::Tour>,
 }

@@ -134,6 +134,8 @@ pub(super) struct Flow {
     marks: BTreeMap<(String, String), Fingerprint>,
     counts: Counts,
     endpoints: BTreeMap<String, EndpointFacts>,
+    /// Why what a person has trusted does not count, or not for good.
+    not_kept: Option<String>,
     progress: Progress,
     revision: u64,
     rotations: Rotations,
@@ -184,6 +186,7 @@ impl Flow {
             marks: BTreeMap::new(),
             counts: Counts::default(),
             endpoints: BTreeMap::new(),
+            not_kept: None,
             progress: Progress::default(),
             revision: 0,
             rotations: Rotations::default(),
@@ -254,6 +257,9 @@ impl Flow {
             return;
         }
         self.mark_due(&freshness);
+        if layers == self.chosen {
+            self.setup.trust.begin_pass();
+        }
         self.cancel = CancellationToken::new();
         self.progress = Progress { running: true, done: 0, total: layers.len() };
         self.reading = layers.len();
@@ -497,6 +503,12 @@ impl Flow {
     pub(super) fn cancel(&mut self) {
         self.cancel.cancel();
         self.again = None;
+    }
+
+    /// The person trusts what was offered; what may be looked at now is.
+    pub(super) fn accept(&mut self, offer: &str) {
+        self.not_kept = self.setup.trust.accept(offer).err();
+        self.read_all(Freshness::Aged);
     }
 
     /// The person's mark for (environment, credential).

@@ -141,6 +141,7 @@ impl Live {
                 self.flow.mark(environment, credential, fingerprint);
             }
             Command::SearchMemory { deep, processes } => self.flow.search_memory(deep, processes),
+            Command::Trust { offer } => self.flow.accept(&offer),
             Command::Rotation(wish) => self.flow.record(wish),
             Command::Cancel => self.flow.cancel(),
             Command::NextStep => {

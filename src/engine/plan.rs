@@ -70,6 +70,18 @@ pub(super) fn plan(
     if elsewhere && !(recognised && endpoint.is_catalogues_own()) {
         return Err(ProbeReason::OtherEndpoint);
     }
+    // What an inventory calls a key of a provider may be anything that this shell has (SECURITY T2).
+    let is_own = endpoint.is_catalogues_own() && !setup.endpoints.contains_key(&credential.id);
+    if is_own && key.provider.as_deref() != Some(provider) {
+        let effect = Effect::SendUnrecognised {
+            credential: credential.id.clone(),
+            provider: provider.to_owned(),
+            variables: credential.variables.clone(),
+        };
+        if !setup.trust.grants(&effect) {
+            return Err(ProbeReason::Untrusted);
+        }
+    }
     let context = &reading.context;
     let (organisation, project) = sent_along(
         &setup.catalogue,

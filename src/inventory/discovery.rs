@@ -66,6 +66,12 @@ pub fn user_folder() -> Option<PathBuf> {
     Some(folders.config_dir().to_owned())
 }
 
+/// The folder of what stalekey itself keeps; `None` where there is no home.
+pub fn state_folder() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "stalekey")?;
+    Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
+}
+
 /// The places where an inventory is looked for, in order. One that a person named is the only one.
 pub fn places(
     flag: Option<&Path>,

@@ -1,9 +1,18 @@
 //! What an inventory makes stalekey do beyond looking at its own folder (SECURITY T).
 
-use std::{
-    collections::BTreeSet,
-    path::{Component, Path, PathBuf},
-};
+mod ledger;
+mod pin;
+mod program;
+mod store;
+mod words;
+
+use std::path::{Component, Path, PathBuf};
+
+pub use ledger::{Ledger, Survey, Trust};
+pub use pin::{Context, digests_in};
+pub use program::find;
+pub use store::{Accepted, Store, all as stored};
+pub use words::would;
 
 use super::{Cluster, ContainerMatch, Inventory, Layer, LayerSpec, ProcessMatch};
 use crate::domain::container::Engine;
@@ -20,10 +29,25 @@ pub enum Effect {
         /// The address.
         endpoint: String,
     },
-    /// A file outside the inventory's folder is read.
+    /// Values that do not look like a key of the provider are sent to it: found while reading, since
+    /// only the value tells (SECURITY T2).
+    SendUnrecognised {
+        /// Id of the credential.
+        credential: String,
+        /// Id of its provider.
+        provider: String,
+        /// The variables that it is taken from.
+        variables: Vec<String>,
+    },
+    /// A file outside the inventory's folder is read; of a folder, all that is in it.
     ReadOutside {
         /// The file, with `.` and `..` resolved as text; `~` stays.
         path: PathBuf,
+    },
+    /// Files in a folder outside are read that tell which program reads a `.env` there.
+    LookBeside {
+        /// The folder, as [`Effect::ReadOutside`] has it.
+        folder: PathBuf,
     },
     /// systemd is asked for a unit; that is read, the files that it names, and the environments of its
     /// processes.
@@ -71,28 +95,10 @@ pub enum Effect {
     },
 }
 
-/// What may happen besides looking at the inventory's own folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trust {
-    /// Everything that the inventory asks for: it is built in, or of a test.
-    All,
-    /// These effects and no others.
-    Only(BTreeSet<Effect>),
-}
-
-impl Trust {
-    /// Whether an effect may happen. This is the one place that decides it.
-    pub fn grants(&self, effect: &Effect) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(granted) => granted.contains(effect),
-        }
-    }
-
-    /// Whether a file, also one that data names (SECURITY T7), may be read: those beneath the
-    /// inventory's folder always, others when the effect is granted.
-    pub fn may_read(&self, folder: &Path, path: &str) -> bool {
-        outside(folder, path).is_none_or(|path| self.grants(&Effect::ReadOutside { path }))
+impl Effect {
+    /// Nothing but files of this machine is looked at.
+    pub const fn is_of_files(&self) -> bool {
+        matches!(self, Self::ReadOutside { .. } | Self::LookBeside { .. } | Self::Unit { .. })
     }
 }
 
@@ -125,9 +131,19 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
         // Nothing of it is read here.
         return layer.hosts.iter().map(|name| Effect::Host { name: name.clone() }).collect();
     }
-    let outside = |path| outside(folder, path).map(|path| Effect::ReadOutside { path });
+    let outside = |path: &str| outside(folder, path).map(|path| Effect::ReadOutside { path });
     let mut effects: Vec<_> = layer.kind.paths().into_iter().filter_map(outside).collect();
     match &layer.kind {
+        LayerSpec::Dotenv { files, dialect: None } => {
+            // Who reads a `.env` is told by what stands beside the first of them.
+            let file = files.first().and_then(|file| self::outside(folder, file));
+            let beside = file.as_deref().and_then(Path::parent).map(Path::to_owned);
+            effects.extend(beside.map(|folder| Effect::LookBeside { folder }));
+        }
+        LayerSpec::ShellFile { path, .. } => {
+            let siblings = read_together(path).iter().map(|name| sibling(path, name));
+            effects.extend(siblings.filter_map(|path| outside(&path)));
+        }
         LayerSpec::Process { matching, memory, .. } => {
             effects.push(Effect::Processes { what: in_words(matching) });
             effects.extend(memory.then(|| memory_of(matching)));
@@ -163,6 +179,20 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
 /// The effect of searching the memory of these processes.
 pub fn memory_of(matching: &ProcessMatch) -> Effect {
     Effect::Memory { what: in_words(matching) }
+}
+
+/// What a login or fish reads with a file, or instead of it, and a row about the file depends on.
+fn read_together(path: &str) -> &'static [&'static str] {
+    match path.rsplit('/').next() {
+        Some(".profile") => &[".bash_profile", ".bash_login"],
+        Some(".bash_login") => &[".bash_profile"],
+        Some("config.fish") => &["fish_variables"],
+        _ => &[],
+    }
+}
+
+fn sibling(path: &str, name: &str) -> String {
+    path.rsplit_once('/').map_or_else(|| name.to_owned(), |(folder, _)| format!("{folder}/{name}"))
 }
 
 /// The path, when it is not beneath `folder`. Compared by whole components: `/a/project-evil` is not
@@ -217,20 +247,21 @@ fn asked(cluster: &Cluster, workload: Option<&str>) -> String {
     what
 }
 
+/// Which processes are meant, as the end of a sentence about them.
 fn in_words(matching: &ProcessMatch) -> String {
     let ProcessMatch { pid, pid_file, name, command, port, folder, user, unit, descendants } =
         matching;
     let mut words = Vec::new();
-    words.extend(pid.map(|pid| format!("pid {pid}")));
-    words.extend(pid_file.as_ref().map(|file| format!("pid file {file}")));
-    words.extend(name.as_ref().map(|name| format!("name {name}")));
-    words.extend(command.as_ref().map(|command| format!("command /{command}/")));
-    words.extend(port.map(|port| format!("port {port}")));
-    words.extend(folder.as_ref().map(|folder| format!("folder {folder}")));
-    words.extend(user.as_ref().map(|user| format!("user {user}")));
-    words.extend(unit.as_ref().map(|unit| format!("unit {unit}")));
-    words.extend(descendants.then(|| "with descendants".to_owned()));
-    words.join(", ")
+    words.extend(pid.map(|pid| format!("with the pid {pid}")));
+    words.extend(pid_file.as_ref().map(|file| format!("whose pid stands in `{file}`")));
+    words.extend(name.as_ref().map(|name| format!("named `{name}`")));
+    words.extend(command.as_ref().map(|command| format!("whose command line fits /{command}/")));
+    words.extend(port.map(|port| format!("that listen on port {port}")));
+    words.extend(folder.as_ref().map(|folder| format!("that work in the folder `{folder}`")));
+    words.extend(user.as_ref().map(|user| format!("of the user `{user}`")));
+    words.extend(unit.as_ref().map(|unit| format!("of the unit `{unit}`")));
+    let which = words.join(", ");
+    if *descendants { format!("{which}, and all that they have started") } else { which }
 }
 
 fn containers_in_words(matching: &ContainerMatch, engine: Option<Engine>) -> String {

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use super::open::{LINES_CAP, open};
+use super::{Surroundings, gate, open::LINES_CAP};
 use crate::formats::dotenv::inference::{
     Candidate, Clue, Level, TELLING_NAMES, candidates, clues, tells_by_its_kind,
 };
@@ -27,10 +27,10 @@ pub(super) struct Folders {
 
 impl Folders {
     /// The readers that the file may have, the most plausible first.
-    pub(super) fn candidates(&self, file: &Path, top: &Path) -> Vec<Candidate> {
-        let above: Vec<(Arc<OnceLock<Vec<Clue>>>, String)> = levels(file, top)
+    pub(super) fn candidates(&self, file: &Path, surroundings: &Surroundings) -> Vec<Candidate> {
+        let above: Vec<(Arc<OnceLock<Vec<Clue>>>, String)> = levels(file, &surroundings.folder)
             .filter_map(|level| {
-                let clues = self.of(level);
+                let clues = self.of(level, surroundings);
                 let is_silent = clues.get().is_none_or(Vec::is_empty);
                 let path = file.strip_prefix(level).ok()?.to_str()?.to_owned();
                 Some((clues, if is_silent { String::new() } else { path }))
@@ -46,14 +46,14 @@ impl Folders {
         candidates(&levels)
     }
 
-    fn of(&self, folder: &Path) -> Arc<OnceLock<Vec<Clue>>> {
+    fn of(&self, folder: &Path, surroundings: &Surroundings) -> Arc<OnceLock<Vec<Clue>>> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let clues = match known.get(folder) {
             Some(clues) => Arc::clone(clues),
             None => Arc::clone(known.entry(folder.to_owned()).or_default()),
         };
         drop(known);
-        clues.get_or_init(|| look(folder));
+        clues.get_or_init(|| look(folder, surroundings));
         clues
     }
 }
@@ -73,8 +73,11 @@ pub(super) fn workflows(level: &Path) -> PathBuf {
     level.join(WORKFLOWS)
 }
 
-fn look(folder: &Path) -> Vec<Clue> {
-    let read = |name: &str, path: &Path| match open(path, LINES_CAP) {
+fn look(folder: &Path, surroundings: &Surroundings) -> Vec<Clue> {
+    if !gate::may_look_beside(folder, surroundings) {
+        return Vec::new();
+    }
+    let read = |name: &str, path: &Path| match gate::open_beside(path, LINES_CAP, surroundings) {
         Ok(opened) => clues(name, &opened.bytes),
         Err(_) => Vec::new(),
     };
@@ -88,6 +91,9 @@ fn look(folder: &Path) -> Vec<Clue> {
             .flat_map(|name| read(name, &folder.join(name))),
     );
     let workflows = workflows(folder);
+    if !gate::may_look_beside(&workflows, surroundings) {
+        return found;
+    }
     let mut steps =
         names(&workflows, |name| matches!(name.rsplit_once('.'), Some((_, "yml" | "yaml"))));
     steps.sort_unstable();

@@ -2,14 +2,14 @@
 
 use std::{
     collections::BTreeSet,
-    io::ErrorKind,
     path::{Component, Path, PathBuf},
 };
 
 use super::{
     Surroundings,
     dotenv::{keep_newest, refused},
-    open::{DOCUMENT_CAP, Failure, open},
+    gate,
+    open::{DOCUMENT_CAP, Failure},
     resolve::{Absence, Found},
 };
 use crate::{
@@ -97,29 +97,35 @@ struct Opener<'a> {
 
 impl Files for Opener<'_> {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Unreadable> {
-        self.evidence.files.push(inert(path));
-        match open(&self.surroundings.file(path), DOCUMENT_CAP) {
+        match gate::open_file(&self.surroundings.file(path), DOCUMENT_CAP, self.surroundings) {
+            Err(Failure::Untrusted(effect)) => {
+                let why = gate::refused(&effect, &mut self.evidence);
+                Err(why.at(Place::file(inert(path))))
+            }
             Ok(opened) => {
+                self.evidence.files.push(inert(path));
                 keep_newest(&mut self.evidence, &opened);
                 Ok(opened.bytes.to_vec())
             }
             Err(Failure::Absent) => {
+                self.evidence.files.push(inert(path));
                 self.absent.insert(path.to_owned());
                 Err(Unreadable::new(UnreadableKind::Refused, "the file does not exist")
                     .at(Place::file(inert(path))))
             }
-            Err(Failure::Unreadable(why)) => Err(why.at(Place::file(inert(path)))),
+            Err(Failure::Unreadable(why)) => {
+                self.evidence.files.push(inert(path));
+                Err(why.at(Place::file(inert(path))))
+            }
         }
     }
 
     /// What cannot be looked at is there: reading it then says why (SECURITY R6).
     fn exists(&mut self, path: &str) -> bool {
-        let absent = self.surroundings.file(path).metadata().is_err_and(|error| {
-            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-        });
-        if absent {
+        let exists = gate::exists(&self.surroundings.file(path), self.surroundings);
+        if !exists {
             self.absent.insert(path.to_owned());
         }
-        !absent
+        exists
     }
 }

@@ -18,7 +18,7 @@ pub(super) use link::Neighbours;
 use super::{
     Surroundings, process,
     resolve::{Absence, Found, Undefined},
-    run::{DEADLINE, NotRun, Printed, Program, find},
+    run::{DEADLINE, NotRun, Printed, Program},
 };
 use crate::{
     domain::{
@@ -30,7 +30,7 @@ use crate::{
         secret::SecretValue,
     },
     formats::container::{self as format, Container, PROJECT, Refusal, SERVICE},
-    inventory::{ContainerMatch, Layer},
+    inventory::{ContainerMatch, Layer, trust::find},
 };
 
 /// Of more containers than this, nobody reads a table; and a command line has an end.
@@ -85,7 +85,8 @@ fn rows(
             Some(processes) => {
                 inside = processes;
                 let known = |path: &str| surroundings.neighbours.names(path);
-                let may_read = |path: &str| surroundings.trust.may_read(&surroundings.folder, path);
+                let may_read =
+                    |path: &str| surroundings.trust.file(&surroundings.file(path)).is_ok();
                 match mounts::pinned(pid, &container.mounts, known, may_read) {
                     Ok(pinned) => container.facts.pinned = pinned,
                     Err(remedy) => container.facts.remedy = Some(remedy),

@@ -98,7 +98,7 @@ fn looked(file: &Path, top: &Path) -> Vec<Looked> {
 
 fn inferred(files: &[String], surroundings: &Surroundings) -> Vec<Candidate> {
     files.first().map_or_else(Vec::new, |file| {
-        surroundings.folders.candidates(&surroundings.file(file), &surroundings.folder)
+        surroundings.folders.candidates(&surroundings.file(file), surroundings)
     })
 }
 
@@ -111,10 +111,14 @@ fn read_files(
     evidence: &mut Evidence,
 ) -> Result<FileSet, Absence> {
     let files: Vec<_> = paths.iter().map(|path| surroundings.file(path)).collect();
-    let read = surroundings.files.read(&files, readers, &surroundings.shell, surroundings.pass);
-    let read = read.map_err(|(number, why)| {
-        let place = paths.get(number).map(|path| Place::file(inert(path)));
-        Absence::Unreadable(Unreadable { place, ..why })
+    let read = surroundings.files.read(&files, readers, surroundings);
+    let read = read.map_err(|(number, failure)| match failure {
+        open::Failure::Unreadable(why) => {
+            let place = paths.get(number).map(|path| Place::file(inert(path)));
+            Absence::Unreadable(Unreadable { place, ..why })
+        }
+        open::Failure::Untrusted(effect) => Absence::Untrusted(effect),
+        open::Failure::Absent => Absence::Missing(MissingReason::FileAbsent),
     })?;
     for file in read.iter().flatten() {
         evidence.modified_at = evidence.modified_at.max(file.modified_at);

@@ -2,12 +2,13 @@
 
 use std::{
     io::{Error, ErrorKind},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{
     Surroundings,
     dotenv::keep_newest,
+    gate,
     open::{Failure, Opened, open},
     resolve::Absence,
 };
@@ -27,12 +28,13 @@ pub(super) fn open_named(
     surroundings: &Surroundings,
     evidence: &mut Evidence,
 ) -> Result<Opened, Absence> {
-    match open(&surroundings.file(path), cap) {
+    match gate::open_file(&surroundings.file(path), cap, surroundings) {
         Ok(opened) => {
             keep_newest(evidence, &opened);
             Ok(opened)
         }
         Err(Failure::Absent) => Err(Absence::Missing(MissingReason::FileAbsent)),
+        Err(Failure::Untrusted(effect)) => Err(Absence::Untrusted(effect)),
         Err(Failure::Unreadable(why)) => Err(Absence::Unreadable(why.at(Place::file(inert(path))))),
     }
 }
@@ -43,6 +45,7 @@ const MOST_ENTRIES: usize = 10_000;
 pub(super) struct Opener<'a> {
     surroundings: &'a Surroundings,
     cap: usize,
+    anywhere: bool,
     pub(super) evidence: Evidence,
 }
 
@@ -50,7 +53,7 @@ impl<'a> Opener<'a> {
     /// Opens files of at most `cap` bytes (SECURITY R1).
     pub(super) fn new(surroundings: &'a Surroundings, cap: usize, reader: &str) -> Self {
         let evidence = Evidence { reader: Some(reader.to_owned()), ..Evidence::default() };
-        Self { surroundings, cap, evidence }
+        Self { surroundings, cap, anywhere: false, evidence }
     }
 
     /// The file decides what the layer yields, read or not.
@@ -61,20 +64,29 @@ impl<'a> Opener<'a> {
         }
     }
 
-    fn may_read(&self, path: &str) -> Result<(), Missed> {
-        if self.surroundings.trust.may_read(&self.surroundings.folder, path) {
-            return Ok(());
+    /// Opens what was named by somebody who may name anything: the system, for a unit of its own.
+    pub(super) fn anywhere(self) -> Self {
+        Self { anywhere: true, ..self }
+    }
+
+    fn open(&self, file: &Path) -> Result<Opened, Failure> {
+        if self.anywhere {
+            open(file, self.cap)
+        } else {
+            gate::open_file(file, self.cap, self.surroundings)
         }
-        let detail = "it is outside the inventory's folder, and the inventory is not trusted";
-        Err(Missed::Unreadable(Unreadable::new(UnreadableKind::NoPermission, detail)))
+    }
+
+    fn folder(&self, path: &str) -> Result<PathBuf, Failure> {
+        let folder = self.surroundings.file(path);
+        if self.anywhere { Ok(folder) } else { gate::folder(&folder, self.surroundings) }
     }
 }
 
 impl Files for Opener<'_> {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Missed> {
-        self.may_read(path)?;
         let file = self.surroundings.file(path);
-        match open(&file, self.cap) {
+        match self.open(&file) {
             Ok(opened) => {
                 self.note(path);
                 keep_newest(&mut self.evidence, &opened);
@@ -84,15 +96,27 @@ impl Files for Opener<'_> {
                 self.evidence.looked.push(Looked::File(path.to_owned()));
                 Err(Missed::Absent)
             }
-            Err(Failure::Unreadable(_)) if is_null(&file) => Err(Missed::Null),
+            // A link to nothing has nothing to hide.
+            Err(Failure::Untrusted(_) | Failure::Unreadable(_)) if is_null(&file) => {
+                Err(Missed::Null)
+            }
+            Err(Failure::Untrusted(effect)) => {
+                Err(Missed::Unreadable(gate::refused(&effect, &mut self.evidence)))
+            }
             Err(Failure::Unreadable(why)) => Err(Missed::Unreadable(why)),
         }
     }
 
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed> {
-        self.may_read(path)?;
+        let folder = match self.folder(path) {
+            Ok(folder) => folder,
+            Err(Failure::Untrusted(effect)) => {
+                return Err(Missed::Unreadable(gate::refused(&effect, &mut self.evidence)));
+            }
+            Err(_) => return Err(Missed::Absent),
+        };
         self.evidence.looked.push(Looked::Folder(path.to_owned()));
-        let folder = std::fs::read_dir(self.surroundings.file(path)).map_err(|e| missed(&e))?;
+        let folder = std::fs::read_dir(folder).map_err(|error| missed(&error))?;
         let mut entries = Vec::new();
         for entry in folder {
             let entry = entry.map_err(|error| missed(&error))?;

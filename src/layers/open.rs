@@ -1,6 +1,11 @@
 //! Opening a file of a layer without a hang, a side effect or a surprise (SECURITY R1).
 
-use std::{fs::File, io::Read, os::fd::OwnedFd, path::Path};
+use std::{
+    fs::File,
+    io::Read,
+    os::fd::{BorrowedFd, OwnedFd},
+    path::Path,
+};
 
 use jiff::Timestamp;
 use rustix::{
@@ -10,7 +15,10 @@ use rustix::{
 };
 use zeroize::Zeroizing;
 
-use crate::domain::reading::{Unreadable, UnreadableKind};
+use crate::{
+    domain::reading::{Unreadable, UnreadableKind},
+    inventory::trust::Effect,
+};
 
 /// The most of a dotenv or shell file that is read (SECURITY R1).
 pub(super) const LINES_CAP: usize = 1 << 20;
@@ -57,21 +65,78 @@ pub(super) fn stamp(path: &Path) -> Option<Stamp> {
 pub(super) enum Failure {
     /// The file does not exist.
     Absent,
+    /// It is outside the inventory's folder, and nobody trusts the inventory to read it.
+    Untrusted(Box<Effect>),
     /// Anything else.
     Unreadable(Unreadable),
 }
 
-/// Reads a regular file of at most `cap` bytes that does not change meanwhile.
+const FLAGS: OFlags =
+    OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC).union(OFlags::NOCTTY);
+
+/// Reads a regular file of at most `cap` bytes that does not change meanwhile. What a layer names
+/// goes through [`super::gate`] instead, which knows what may be read.
 pub(super) fn open(path: &Path, cap: usize) -> Result<Opened, Failure> {
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
-    let descriptor = rustix::fs::open(path, flags, Mode::empty()).map_err(failure)?;
-    let before = rustix::fs::fstat(&descriptor).map_err(failure)?;
+    take(&rustix::fs::open(path, FLAGS, Mode::empty()).map_err(failure)?, cap)
+}
+
+/// [`open`] where the last part of the path must be no link.
+pub(super) fn open_no_link(path: &Path, cap: usize) -> Result<Opened, Failure> {
+    let flags = FLAGS.union(OFlags::NOFOLLOW);
+    take(&rustix::fs::open(path, flags, Mode::empty()).map_err(failure)?, cap)
+}
+
+/// [`open`] of a path that the system follows only as long as it stays beneath a folder; `None`:
+/// it leads out, or this system cannot tell.
+#[cfg(target_os = "linux")]
+pub(super) fn open_beneath(
+    folder: BorrowedFd<'_>,
+    path: &Path,
+    cap: usize,
+) -> Option<Result<Opened, Failure>> {
+    use rustix::fs::{ResolveFlags, openat2};
+    match openat2(folder, path, FLAGS, Mode::empty(), ResolveFlags::BENEATH) {
+        Ok(descriptor) => Some(take(&descriptor, cap)),
+        Err(Errno::XDEV | Errno::NOSYS | Errno::AGAIN | Errno::PERM | Errno::INVAL) => None,
+        Err(error) => Some(Err(failure(error))),
+    }
+}
+
+/// Whether a path stays beneath a folder, where the system tells.
+#[cfg(target_os = "linux")]
+pub(super) fn is_beneath(folder: BorrowedFd<'_>, path: &Path) -> Option<bool> {
+    use rustix::fs::{ResolveFlags, openat2};
+    // The folder itself.
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
+    match openat2(folder, path, flags, Mode::empty(), ResolveFlags::BENEATH) {
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Some(true),
+        Err(_) => None,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_beneath(_folder: BorrowedFd<'_>, _path: &Path) -> Option<bool> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn open_beneath(
+    _folder: BorrowedFd<'_>,
+    _path: &Path,
+    _cap: usize,
+) -> Option<Result<Opened, Failure>> {
+    None
+}
+
+fn take(descriptor: &OwnedFd, cap: usize) -> Result<Opened, Failure> {
+    let before = rustix::fs::fstat(descriptor).map_err(failure)?;
     refuse_what_is_no_file(&before)?;
     if usize::try_from(before.st_size).is_ok_and(|size| size > cap) {
         return Err(too_large(cap));
     }
-    let bytes = read(&descriptor, usize::try_from(before.st_size).unwrap_or(0), cap)?;
-    let after = rustix::fs::fstat(&descriptor).map_err(failure)?;
+    let bytes = read(descriptor, usize::try_from(before.st_size).unwrap_or(0), cap)?;
+    let after = rustix::fs::fstat(descriptor).map_err(failure)?;
     let stamp = |stat: &Stat| (stat.st_size, stat.st_mtime, stat.st_mtime_nsec);
     if stamp(&before) != stamp(&after) {
         let detail = "it changed while it was read";

@@ -13,7 +13,7 @@ use super::{
     Surroundings,
     files::open_named,
     managed,
-    open::DOCUMENT_CAP,
+    open::{DOCUMENT_CAP, Failure, Opened, open},
     process,
     resolve::{Absence, Found, Undefined},
     run::Program,
@@ -144,6 +144,19 @@ impl<'a> Pm2<'a> {
         Self { home, named, wanted: wanted.collect(), credentials, surroundings }
     }
 
+    /// Whoever trusts the user's own PM2 trusts its records; those of a folder that the inventory names
+    /// are files like any other.
+    fn open(&self, path: &str, cap: usize) -> Result<Opened, Absence> {
+        if self.named.is_some() {
+            return open_named(path, cap, self.surroundings, &mut Evidence::default());
+        }
+        open(Path::new(path), cap).map_err(|failure| match failure {
+            Failure::Absent => Absence::Missing(MissingReason::FileAbsent),
+            Failure::Untrusted(effect) => Absence::Untrusted(effect),
+            Failure::Unreadable(why) => Absence::Unreadable(why.at(Place::file(inert(path)))),
+        })
+    }
+
     fn path(&self, name: &str) -> String {
         self.home.join(name).to_string_lossy().into_owned()
     }
@@ -152,7 +165,7 @@ impl<'a> Pm2<'a> {
     fn saved(&self, evidence: &mut Evidence) -> Option<Dump> {
         let path = self.path("dump.pm2");
         evidence.looked.push(Looked::File(path.clone()));
-        let opened = open_named(&path, DOCUMENT_CAP, self.surroundings, &mut Evidence::default());
+        let opened = self.open(&path, DOCUMENT_CAP);
         let opened = opened.ok()?;
         let apps = dump(&opened.bytes, &self.wanted).ok()?;
         let file = Saved { open_to_all: all_may_read(Path::new(&path)), path: inert(&path) };
@@ -182,10 +195,11 @@ impl<'a> Pm2<'a> {
     fn daemon(&self) -> Result<(), Absence> {
         let rests = Absence::Missing(MissingReason::NotRunning);
         let path = self.path("pm2.pid");
-        let opened = open_named(&path, NUMBER_CAP, self.surroundings, &mut Evidence::default());
+        let opened = self.open(&path, NUMBER_CAP);
         let opened = match opened {
             Ok(opened) => opened,
             Err(Absence::Missing(_)) => return Err(rests),
+            Err(absence @ Absence::Untrusted(_)) => return Err(absence),
             Err(Absence::Unreadable(why)) => {
                 return Err(Absence::Unreadable(why.with_remedy(AS_ITS_USER)));
             }

@@ -10,16 +10,15 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
+    Surroundings,
+    gate::open_file,
     hosts::Sessions,
-    open::{Failure, LINES_CAP, Opened, Stamp, open, stamp},
+    open::{Failure, LINES_CAP, Opened, Stamp, stamp},
     process::Symbols,
 };
-use crate::{
-    domain::reading::Unreadable,
-    formats::{
-        Contents, Environment, Refusal, Wanted,
-        dotenv::{Dialect, read_wanted, traps},
-    },
+use crate::formats::{
+    Contents, Environment, Refusal, Wanted,
+    dotenv::{Dialect, read_wanted, traps},
 };
 
 /// A file that changed less than this before it was read may change again within the same tick of
@@ -96,9 +95,9 @@ impl ReadFiles {
         &self,
         paths: &[PathBuf],
         readers: &[Dialect],
-        environment: &Environment,
-        pass: u64,
-    ) -> Result<FileSet, (usize, Unreadable)> {
+        surroundings: &Surroundings,
+    ) -> Result<FileSet, (usize, Failure)> {
+        let pass = surroundings.pass;
         let slot = {
             let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(known.entry((paths.to_vec(), readers.to_vec())).or_default())
@@ -114,13 +113,13 @@ impl ReadFiles {
         *slot = None;
         let mut opened = Vec::with_capacity(paths.len());
         for (number, path) in paths.iter().enumerate() {
-            opened.push(match open(path, LINES_CAP) {
+            opened.push(match open_file(path, LINES_CAP, surroundings) {
                 Ok(file) => Some(file),
                 Err(Failure::Absent) => None,
-                Err(Failure::Unreadable(why)) => return Err((number, why)),
+                Err(failure) => return Err((number, failure)),
             });
         }
-        let files = Arc::new(self.parse(&opened, readers, environment));
+        let files = Arc::new(self.parse(&opened, readers, &surroundings.shell));
         let read_at = Timestamp::now();
         let stamps = opened.iter().map(|file| file.as_ref().map(|file| file.stamp)).collect();
         *slot = Some(Known { stamps, read_at, pass, files: Arc::clone(&files) });
@@ -166,8 +165,16 @@ mod tests {
     }
 
     fn read(files: &ReadFiles, path: &Path, reader: Dialect, pass: u64) -> FileSet {
+        let mut surroundings = Surroundings::new(
+            Path::new("/"),
+            None,
+            Environment::new(),
+            Arc::default(),
+            Arc::new(crate::inventory::trust::Trust::All),
+        );
+        surroundings.pass = pass;
         files
-            .read(&[path.to_owned()], &[reader], &Environment::new(), pass)
+            .read(&[path.to_owned()], &[reader], &surroundings)
             .unwrap_or_else(|_| panic!("readable"))
     }
 

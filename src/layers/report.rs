@@ -1,8 +1,8 @@
 //! A report that `stalekey report` made elsewhere: readings whose keys are not here.
 
 use super::{
-    Surroundings,
-    open::{DOCUMENT_CAP, Failure, open},
+    Surroundings, gate,
+    open::{DOCUMENT_CAP, Failure},
     resolve::{Absence, Found},
 };
 use crate::{
@@ -36,9 +36,10 @@ pub(super) fn read(
         let found = Found { place, evidence, ..Found::configured(Err(absence)) };
         super::held(layer, credentials, &found).collect()
     };
-    let opened = match open(&surroundings.file(path), DOCUMENT_CAP) {
+    let opened = match gate::open_file(&surroundings.file(path), DOCUMENT_CAP, surroundings) {
         Ok(opened) => opened,
         Err(Failure::Absent) => return absent(Absence::Missing(MissingReason::FileAbsent)),
+        Err(Failure::Untrusted(effect)) => return absent(Absence::Untrusted(effect)),
         Err(Failure::Unreadable(why)) => return absent(refused(why)),
     };
     let report = match parse(&opened.bytes) {

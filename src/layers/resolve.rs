@@ -21,8 +21,8 @@ use crate::{
         trap::{Trap, Trapped, of_value},
     },
     formats::{Contents, trap_of},
-    inventory::Layer,
-    layers::{companion, near_miss::near_misses},
+    inventory::{Layer, trust::Effect},
+    layers::{companion, gate, near_miss::near_misses},
 };
 
 /// What one instance of a layer contains.
@@ -70,6 +70,8 @@ pub(super) enum Absence {
     Missing(MissingReason),
     /// Reading failed.
     Unreadable(Unreadable),
+    /// It may not be read until somebody trusts the inventory to.
+    Untrusted(Box<Effect>),
 }
 
 /// What it means when contents that were read do not define a variable.
@@ -103,6 +105,15 @@ impl Found {
             process_wins: false,
             held_by_supervisor: None,
         }
+    }
+}
+
+impl Found {
+    /// A layer that may not be looked at, and why.
+    pub(super) fn untrusted(would: String) -> Self {
+        let evidence = Evidence { untrusted: vec![would], ..Evidence::default() };
+        let undefined = Undefined::Opaque(OpaqueReason::Untrusted);
+        Self { undefined, evidence, ..Self::configured(Ok(Contents::default())) }
     }
 }
 
@@ -148,10 +159,16 @@ fn reading(layer: &Layer, credential: &CredentialFacts, found: &Found) -> Readin
         }
         Err(absence) => reading.state = absence.state(),
     }
+    if let Err(Absence::Untrusted(effect)) = &found.contents {
+        gate::refused(effect, &mut reading.evidence);
+    }
     if let (Some(process), Some(held)) = (&mut reading.evidence.process, &found.held_by_supervisor)
         && let Some(supervisor) = &mut process.supervisor
     {
         supervisor.holds = reading.variable.as_ref().map(|variable| held.contains(variable));
+    }
+    if !reading.evidence.untrusted.is_empty() {
+        return untrusted(reading);
     }
     compare(&mut reading, credential, found);
     reading.traps = traps(&reading, credential, found);
@@ -161,11 +178,21 @@ fn reading(layer: &Layer, credential: &CredentialFacts, found: &Found) -> Readin
     reading
 }
 
+/// Where a part may not be read, it may decide otherwise than what was read: nothing is known, and
+/// nothing is watched.
+fn untrusted(mut reading: Reading<SecretValue>) -> Reading<SecretValue> {
+    reading.state = State::Opaque(OpaqueReason::Untrusted);
+    reading.evidence = Evidence { untrusted: reading.evidence.untrusted, ..Evidence::default() };
+    reading.context = RequestContext::default();
+    reading
+}
+
 impl Absence {
     fn state(&self) -> State<SecretValue> {
         match self {
             Self::Missing(reason) => State::Missing(*reason),
             Self::Unreadable(why) => State::Unreadable(why.clone()),
+            Self::Untrusted(_) => State::Opaque(OpaqueReason::Untrusted),
         }
     }
 }

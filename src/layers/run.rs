@@ -7,7 +7,7 @@ use std::{
         ffi::{OsStrExt as _, OsStringExt as _},
         process::CommandExt as _,
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -22,6 +22,7 @@ use crate::{
         secret::SecretValue,
     },
     formats::Environment,
+    inventory::trust::find,
 };
 
 /// The longest that a program may take.
@@ -212,23 +213,6 @@ impl NotRun {
             }
         }
     }
-}
-
-/// The file that a name means. Folders of `PATH` that are relative are left out: they would be
-/// whatever folder a repository was unpacked to.
-pub(super) fn find(name: &OsStr, path: Option<&OsStr>) -> Option<PathBuf> {
-    if name.as_bytes().contains(&b'/') {
-        return Some(PathBuf::from(name));
-    }
-    std::env::split_paths(path?)
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join(name))
-        .find(|file| file.metadata().is_ok_and(|file| is_program(&file)))
-}
-
-fn is_program(file: &std::fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.is_file() && file.permissions().mode() & 0o111 != 0
 }
 
 type Collected = (usize, Result<SecretValue, NotRun>);

@@ -9,6 +9,7 @@ use std::{
 use super::{
     Surroundings,
     files::Opener,
+    gate::open_file,
     managed,
     open::LINES_CAP,
     process::{self, LaunchedWith},
@@ -37,6 +38,8 @@ use crate::{
 const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 /// What supervisord gives each process of a program.
 const GROUP: &str = "SUPERVISOR_GROUP_NAME";
+/// A number, and little else.
+const NUMBER_CAP: usize = 64;
 const PROCESS: &str = "SUPERVISOR_PROCESS_NAME";
 
 const NO_PROGRAM: &str = "the configuration has no such program";
@@ -137,7 +140,8 @@ fn daemon(path: &str, config: &Config, surroundings: &Surroundings) -> Result<u3
     }
     let running = table.select(process::is_supervisord);
     let written = config.pid_file().and_then(|file| {
-        let text = fs::read_to_string(surroundings.file(&file)).ok()?;
+        let opened = open_file(&surroundings.file(&file), NUMBER_CAP, surroundings).ok()?;
+        let text = std::str::from_utf8(&opened.bytes).ok()?;
         text.trim().parse::<u32>().ok()
     });
     if let Some(pid) = written.filter(|pid| running.contains(pid)) {

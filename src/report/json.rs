@@ -34,6 +34,7 @@ use crate::domain::{
     reading::{Evidence, Occurrence, Origin, OtherReading, State, Yield},
     snapshot::{Row, Snapshot},
     trap::Trapped,
+    trust::Untrusted,
     verdict::Verdict,
     way::{EndpointFacts, FromEnvironment},
 };
@@ -88,6 +89,39 @@ pub struct Report<'a> {
     rotations: Vec<RotationReport<'a>>,
     /// What a person should know of this run.
     notices: &'a [String],
+    /// What nobody has trusted yet, where something was not done for that; the exit code is 4.
+    trust: Option<TrustReport<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct TrustReport<'a> {
+    /// What the inventory asks for.
+    asks: Vec<AskReport<'a>>,
+    /// What `--trust` takes to have all of it for one run.
+    digests: &'a [String],
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct AskReport<'a> {
+    /// send, run or read.
+    verb: String,
+    /// To whom, or what.
+    what: &'a str,
+}
+
+impl<'a> TrustReport<'a> {
+    fn of(untrusted: &'a Untrusted) -> Self {
+        let asks = untrusted.asks.iter();
+        Self {
+            asks: asks
+                .map(|ask| AskReport {
+                    verb: ask.verb.name().to_ascii_lowercase(),
+                    what: &ask.text,
+                })
+                .collect(),
+            digests: &untrusted.digests,
+        }
+    }
 }
 
 /// The rows, each made when it is written: a large snapshot is not held twice.
@@ -483,6 +517,7 @@ impl<'a> Report<'a> {
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
             rotations: snapshot.rotations.iter().map(RotationReport::of).collect(),
             notices: &snapshot.notices,
+            trust: snapshot.untrusted.as_ref().map(TrustReport::of),
         }
     }
 }

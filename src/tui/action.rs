@@ -22,12 +22,14 @@ pub enum Scope {
     Help,
     /// The question before memory is searched.
     Memory,
+    /// What the inventory asks for.
+    Trust,
 }
 
 impl Scope {
     /// Characters are text here, not commands.
     pub const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Note | Self::Help)
+        matches!(self, Self::Filter | Self::Note | Self::Help | Self::Trust)
     }
 }
 
@@ -74,6 +76,8 @@ pub enum Action {
     CopyCommand,
     /// Copy where the value stands.
     CopyPlace,
+    /// What the inventory asks for beyond its own folder.
+    Trust,
     /// Walk through the layers of a credential, before its rotation.
     Audit,
     /// How far a rotation is.
@@ -121,11 +125,12 @@ pub struct ActionSpec {
     pub priority: u8,
 }
 
-use Scope::{Audit, Confirm, Details, Filter, Help, Matrix, Memory, Note, Table};
+use Scope::{Audit, Confirm, Details, Filter, Help, Matrix, Memory, Note, Table, Trust};
 
-const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Audit, Note, Confirm, Matrix, Help, Memory];
+const EVERYWHERE: &[Scope] =
+    &[Table, Filter, Details, Audit, Note, Confirm, Matrix, Help, Memory, Trust];
 const READING: &[Scope] = &[Table, Details];
-const MOVING: &[Scope] = &[Table, Filter, Details, Audit, Confirm, Matrix, Help];
+const MOVING: &[Scope] = &[Table, Filter, Details, Audit, Confirm, Matrix, Help, Trust];
 
 /// Every action, in the order of footer and help.
 pub const ACTIONS: &[ActionSpec] = &[
@@ -151,7 +156,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::Enter,
         name: "enter",
         chords: &["enter"],
-        scopes: &[Table, Filter, Note, Confirm, Help, Memory],
+        scopes: &[Table, Filter, Note, Confirm, Help, Memory, Trust],
         footer: Some("details"),
         help: "Everything about the selected row",
         priority: 2,
@@ -182,6 +187,15 @@ pub const ACTIONS: &[ActionSpec] = &[
         footer: Some("copy place"),
         help: "Copy where its value stands, as path:line:column",
         priority: 11,
+    },
+    ActionSpec {
+        action: Action::Trust,
+        name: "trust",
+        chords: &["t"],
+        scopes: READING,
+        footer: Some("trust"),
+        help: "Show what the inventory asks for beyond its own folder, to accept it or not",
+        priority: 2,
     },
     ActionSpec {
         action: Action::NextProblem,
@@ -367,7 +381,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::HalfPageUp,
         name: "half-page-up",
         chords: &["ctrl-u", "pgup"],
-        scopes: &[Table, Details, Audit, Confirm, Matrix, Help],
+        scopes: &[Table, Details, Audit, Confirm, Matrix, Help, Trust],
         footer: None,
         help: "Half a screen up",
         priority: 20,

@@ -368,7 +368,7 @@ mod tests {
     #[test]
     fn ctrl_c_cannot_be_taken_away() {
         let keymap = Keymap::with(&overrides(&[("quit", &[])])).unwrap();
-        for scope in [Scope::Table, Scope::Filter, Scope::Details, Scope::Help] {
+        for scope in [Scope::Table, Scope::Filter, Scope::Details, Scope::Help, Scope::Trust] {
             assert_eq!(keymap.action(ALWAYS_QUITS, scope), Some(Action::Quit));
         }
         assert_eq!(keymap.action("q".parse().unwrap(), Scope::Table), None);

@@ -11,6 +11,7 @@ use crate::{
         memory::Permit,
         query::{Filter, Query, SortKey, severity},
         snapshot::{Row, RowIdentity, Snapshot},
+        trust::Untrusted,
     },
     tui::{
         Options,
@@ -32,6 +33,15 @@ pub enum Overlay {
     Filter,
     /// Everything about the selected row, scrolled by this many lines.
     Details {
+        /// Lines above the first that is shown.
+        scroll: usize,
+    },
+    /// What the inventory asks for, as it was when this was opened, and the person's answer.
+    Trust {
+        /// The lines.
+        untrusted: Untrusted,
+        /// What is being typed.
+        answer: Input,
         /// Lines above the first that is shown.
         scroll: usize,
     },
@@ -167,6 +177,7 @@ impl Model {
             None => Scope::Table,
             Some(Overlay::Filter) => Scope::Filter,
             Some(Overlay::Details { .. }) => Scope::Details,
+            Some(Overlay::Trust { .. }) => Scope::Trust,
             Some(Overlay::Audit(_)) => Scope::Audit,
             Some(Overlay::Note(_)) => Scope::Note,
             Some(Overlay::Confirm { .. }) => Scope::Confirm,
@@ -357,6 +368,7 @@ impl Model {
         match action {
             Action::NextStep => self.snapshot.tour.as_ref().is_some_and(|tour| tour.next.is_some()),
             Action::SearchMemory => !self.searchable().is_empty(),
+            Action::Trust => self.snapshot.untrusted.is_some(),
             _ => true,
         }
     }

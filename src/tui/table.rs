@@ -221,12 +221,13 @@ pub fn verdict(row: &Row) -> String {
 
 /// What stands in the column of keys when there is none.
 pub const fn absent(row: &Row) -> &'static str {
-    use crate::domain::reading::State;
+    use crate::domain::reading::{OpaqueReason, State};
     match row.state {
         State::Found(_) => "",
         State::Empty => "(empty)",
         State::Missing(_) => "(none)",
         State::Unreadable(_) => "(unreadable)",
+        State::Opaque(OpaqueReason::Untrusted) => "(not trusted)",
         State::Opaque(_) => "(hidden)",
     }
 }

@@ -14,7 +14,7 @@ use crate::{
         model::{Model, Overlay},
         rotation,
         table::TableLine,
-        view::{self, details, layout},
+        view::{self, details, layout, trust},
     },
 };
 
@@ -133,6 +133,14 @@ fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::SearchMemory => return search_memory(model),
         Action::CopyCommand => return copy_command(model),
         Action::CopyPlace => return copy_place(model),
+        Action::Trust => match &model.snapshot.untrusted {
+            Some(untrusted) => {
+                let untrusted = untrusted.clone();
+                let answer = Input::default();
+                model.overlays.push(Overlay::Trust { untrusted, answer, scroll: 0 });
+            }
+            None => model.say("This inventory asks for nothing that is not trusted"),
+        },
         Action::NextStep => {
             if model.offers(Action::NextStep) {
                 return vec![Effect::Send(Command::NextStep)];
@@ -194,8 +202,39 @@ fn enter(model: &mut Model) -> Vec<Effect> {
         Some(Overlay::Memory(_)) => searched(model, None),
         Some(Overlay::Note(_)) => rotation::keep_note(model),
         Some(Overlay::Confirm { .. }) => rotation::record_confirmation(model),
+        Some(Overlay::Trust { .. }) => answer(model),
         Some(Overlay::Details { .. } | Overlay::Audit(_) | Overlay::Matrix { .. }) => Vec::new(),
     }
+}
+
+/// What a person says to what the inventory asks for.
+fn answer(model: &mut Model) -> Vec<Effect> {
+    let Some(Overlay::Trust { untrusted, answer, scroll }) = model.overlays.last() else {
+        return Vec::new();
+    };
+    let below = trust::below(model, untrusted, *scroll);
+    let offer = untrusted.offer.clone();
+    match answer.value().trim() {
+        "" => {
+            model.overlays.pop();
+            model.say("Nothing was accepted");
+        }
+        trust::WORD if below > 0 => {
+            model.complain("There is more below; read it to its end first (down, pgdn)");
+        }
+        trust::WORD => {
+            model.overlays.pop();
+            model.say("Accepted; reading it now");
+            return vec![Effect::Send(Command::Trust { offer })];
+        }
+        _ => {
+            if let Some(Overlay::Trust { answer, .. }) = model.overlays.last_mut() {
+                answer.reset();
+            }
+            model.complain("Only the word `trust` accepts it; esc leaves it as it is");
+        }
+    }
+    Vec::new()
 }
 
 /// The row under the cursor becomes the selected one, also when a filter put the cursor there.
@@ -228,6 +267,11 @@ fn type_key(model: &mut Model, chord: KeyChord, event: KeyEvent) {
             if let Some(request) = request {
                 search.handle(request);
                 *selected = 0;
+            }
+        }
+        Some(Overlay::Trust { answer, .. }) => {
+            if let Some(request) = request {
+                answer.handle(request);
             }
         }
         _ => {}
@@ -279,6 +323,13 @@ fn move_by(model: &mut Model, by: isize) {
             let to = selected.saturating_add_signed(by).min(last);
             if let Some(Overlay::Help { selected, .. }) = model.overlays.last_mut() {
                 *selected = to;
+            }
+        }
+        Some(Overlay::Trust { untrusted, scroll, .. }) => {
+            let most = trust::most_scroll(model, untrusted);
+            let to = scroll.saturating_add_signed(by).min(most);
+            if let Some(Overlay::Trust { scroll, .. }) = model.overlays.last_mut() {
+                *scroll = to;
             }
         }
         Some(Overlay::Filter) | None => {

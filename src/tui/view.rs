@@ -22,6 +22,7 @@ pub mod memory;
 pub mod parts;
 pub mod rotation;
 pub mod rows;
+pub mod trust;
 pub mod why;
 
 use ratatui::{
@@ -84,6 +85,9 @@ fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
             Overlay::Memory(processes) => memory::draw(model, processes, area, buffer),
             Overlay::Help { search, selected } => {
                 cursor = help::draw(model, search, *selected, area, buffer);
+            }
+            Overlay::Trust { untrusted, answer, scroll } => {
+                cursor = trust::draw(model, untrusted, answer, *scroll, area, buffer);
             }
         }
     }

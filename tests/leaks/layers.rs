@@ -597,6 +597,8 @@ fn every_layer_kind_through_every_front_end() {
         &["--offline"],
         &["--offline", "--environment", "production", "--credential", "lines"],
     ];
+    world.run(&mut gate, &["check", "--offline"], shell);
+    world.trust(&mut gate, shell);
     for run in runs {
         world.run(&mut gate, run, shell);
     }

@@ -8,7 +8,10 @@ use std::{
 use stalekey::{
     domain::{fingerprint::FingerprintKey, outcome::Outcome},
     engine::{self, Setup},
-    inventory,
+    inventory::{
+        self,
+        trust::{Context, Ledger, Trust},
+    },
     providers::Catalogue,
 };
 
@@ -79,6 +82,9 @@ fn what_a_hostile_provider_answers_stays_there() {
     world.write("stalekey.toml", &text);
     let none = Variables::new();
     world.run(&mut gate, &["check"], &none);
+    assert!(servers.iter().all(|server| server.asked() == 0), "nobody trusts it yet");
+    world.trust(&mut gate, &none);
+    world.run(&mut gate, &["check"], &none);
     world.run(&mut gate, &["check", "--format", "json"], &none);
     for ((name, _), server) in ANSWERS.iter().zip(&servers) {
         // Who asks to wait is not asked again.
@@ -89,10 +95,10 @@ fn what_a_hostile_provider_answers_stays_there() {
     let catalogue = Arc::new(Catalogue::embedded());
     let inventory = inventory::parse(&text, "stalekey.toml", &world.work(), &*catalogue)
         .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    let setup = Setup {
+    let setup = |trust| Setup {
         fingerprint_key: FingerprintKey::salt([3; 32]),
-        inventory,
-        catalogue,
+        inventory: inventory.clone(),
+        catalogue: Arc::clone(&catalogue),
         shell: environment(&none),
         home: None,
         offline: false,
@@ -100,11 +106,21 @@ fn what_a_hostile_provider_answers_stays_there() {
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
         rotations: stalekey::engine::RotationSetup::default(),
-        trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        trust: Arc::new(trust),
         deep: None,
         tour: None,
     };
-    let snapshot = engine::check(setup, |_| {}).expect("a pass");
+    let context = Context {
+        inventory: world.work().join("stalekey.toml"),
+        folder: world.work(),
+        home: None,
+        path: None,
+    };
+    let nothing = Ledger::new(context, &inventory, None, Vec::new());
+    let unasked = engine::check(setup(Trust::Only(Box::new(nothing))), |_| {}).expect("a pass");
+    assert!(unasked.untrusted.is_some() && unasked.summary.requests == 0);
+    look_at_everything(&mut gate, "untrusted", &unasked);
+    let snapshot = engine::check(setup(Trust::All), |_| {}).expect("a pass");
     let outcomes: BTreeSet<Outcome> = snapshot.rows.iter().map(|row| row.probe.outcome).collect();
     assert!(outcomes.len() >= 5, "too little was told apart: {outcomes:?}");
     let trials = snapshot.rows.iter().filter(|row| row.probe.trial.is_some()).count();

@@ -67,6 +67,8 @@ fn a_plan_shows_masks_and_names() {
     world.write(".env", &text);
     world.write("stalekey.toml", inventory("http://127.0.0.1:9/v1"));
     let none = Variables::new();
+    world.run(&mut gate, &["providers", "--plan"], &none);
+    world.trust(&mut gate, &none);
     for arguments in [
         &["providers", "--plan"][..],
         &["providers", "--plan", "--format", "json"],
@@ -102,6 +104,7 @@ fn a_key_that_stands_for_an_account_is_not_sent_as_one() {
     world.write("stalekey.toml", inventory(&format!("http://127.0.0.1:{}/v1", server.port)));
     let arguments = ["check", "--credential", "azure", "--credential", "cloudflare"];
     let none = Variables::new();
+    world.trust(&mut gate, &none);
     world.run(&mut gate, &arguments, &none);
     let output = world.run(&mut gate, &[&arguments[..], &["--format", "json"]].concat(), &none);
     let said = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -44,7 +44,10 @@ pub(crate) fn look_at_everything(gate: &mut Gate, name: &str, snapshot: &Snapsho
                 step(keys);
             }
         }
-        for keys in ["?", "j", "y", "esc", "/ openai", "enter", "esc", "b", "b", "b", "n", "N"] {
+        for keys in [
+            "t", "x", "enter", "pgdn", "esc", "?", "j", "y", "esc", "/ openai", "enter", "esc",
+            "b", "b", "b", "n", "N",
+        ] {
             step(keys);
         }
         for _ in 0..8 {

@@ -14,9 +14,26 @@ impl TestContext {
         key
     }
 
-    /// Writes `stalekey.toml`: an `openai` credential, a `production` environment and this.
+    /// Writes `stalekey.toml`: an `openai` credential, a `production` environment and this. What it
+    /// asks for is trusted.
     pub(crate) fn inventory(&self, rest: &str) {
         self.write("stalekey.toml", format!("{HEAD}{rest}"));
+        self.trust(&[]);
+    }
+
+    /// Trusts all that the inventory asks for now, and what reading it finds, as a person would.
+    pub(crate) fn trust(&self, more: &[&str]) {
+        while let Some(digests) = self.asked(more) {
+            let accepted = self.run(&[&["trust", "--accept", &digests], more].concat());
+            assert!(matches!(accepted.code, Some(0 | 4)), "{accepted:?}");
+        }
+    }
+
+    fn asked(&self, more: &[&str]) -> Option<String> {
+        let asked = self.run(&[&["trust"], more].concat());
+        let (_, digests) =
+            asked.stdout.split_once("--accept ").filter(|_| asked.code == Some(4))?;
+        digests.split_whitespace().next().map(str::to_owned)
     }
 }
 

@@ -28,7 +28,18 @@ impl TestContext {
             println!("skipped: the program cannot be run as another user here");
             return None;
         }
-        Some(as_nobody(&command))
+        let mut command = as_nobody(&command);
+        command.env("STALEKEY_TRUST", self.asked_of_nobody());
+        Some(command)
+    }
+
+    /// The digests of what the inventory asks for: this user has accepted nothing before.
+    fn asked_of_nobody(&self) -> String {
+        let asked = as_nobody(&self.command(&["trust"])).output().expect("it runs").stdout;
+        let text = String::from_utf8(asked).expect("its words");
+        let digests =
+            text.split_once("--accept ").and_then(|(_, digests)| digests.split_whitespace().next());
+        digests.unwrap_or_default().to_owned()
     }
 
     /// Everybody may read what its owner may, and keep a state of their own.
@@ -48,7 +59,12 @@ fn as_nobody(command: &Command) -> Command {
     other.arg(command.get_program()).args(command.get_args());
     let variables: Vec<(&OsStr, &OsStr)> =
         command.get_envs().filter_map(|(name, value)| Some((name, value?))).collect();
-    other.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).envs(variables);
+    other.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    other.envs(variables.iter().copied());
+    // What root has kept is for root alone.
+    let state = variables.iter().find(|(name, _)| *name == "HOME");
+    other
+        .envs(state.map(|(_, home)| ("XDG_STATE_HOME", std::path::Path::new(home).join("nobody"))));
     if let Some(folder) = command.get_current_dir() {
         other.current_dir(folder);
     }

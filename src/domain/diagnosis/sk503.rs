@@ -8,10 +8,41 @@ use crate::domain::{
 };
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
+    let mut findings = hidden(scene);
+    findings.extend(untrusted(scene));
+    findings
+}
+
+/// One for all of them: one answer of a person ends it.
+fn untrusted(scene: &Scene<'_>) -> Option<Finding> {
+    let rows: Vec<usize> =
+        scene.rows().filter(|(_, row)| is_untrusted(row)).map(|(index, _)| index).collect();
+    let first = scene.rows().find(|(_, row)| is_untrusted(row)).map(|(_, row)| name(row))?;
+    let reason = OpaqueReason::Untrusted;
+    let message = match rows.len() {
+        1 => format!("{first} cannot be judged: {}.", reason.text()),
+        count => format!("{first} and {} more cannot be judged: {}.", count - 1, reason.text()),
+    };
+    Some(Finding {
+        code: "SK503",
+        severity: Severity::Note,
+        message,
+        rows,
+        restart_helps: None,
+        fixes: vec![Fix::text(next_step(reason))],
+    })
+}
+
+fn is_untrusted(row: &Row) -> bool {
+    row.verdict == Verdict::Unproven && row.state == State::Opaque(OpaqueReason::Untrusted)
+}
+
+fn hidden(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
         // What a search of its memory leaves open, SK218 says.
         .filter(|(_, row)| row.verdict == Verdict::Unproven && row.rank != Rank::Memory)
+        .filter(|(_, row)| !is_untrusted(row))
         .filter_map(|(index, row)| match &row.state {
             State::Opaque(reason) => Some((index, row, *reason)),
             _ => None,
@@ -45,7 +76,9 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         | OpaqueReason::Reference
         | OpaqueReason::Conditional
         | OpaqueReason::Elsewhere => "add the place the value comes from as a layer of its own",
-        OpaqueReason::Untrusted => "trust the inventory",
+        OpaqueReason::Untrusted => {
+            "read what it asks for with `stalekey trust`, or `t` in the dashboard, and decide"
+        }
         OpaqueReason::NotAsked => {
             "`secrets = \"read\"` on the layer compares the value; until then times are compared"
         }

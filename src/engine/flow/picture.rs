@@ -20,6 +20,7 @@ use crate::{
         reading::{Reading, State},
         rotation::retired,
         snapshot::{Snapshot, Summary},
+        trust::Untrusted,
         way::Way,
     },
     engine::{
@@ -74,9 +75,22 @@ impl Flow {
         for row in &judgement.rows {
             *summary.verdicts.entry(row.verdict).or_default() += 1;
         }
+        let layers: HashSet<&str> = judgement
+            .rows
+            .iter()
+            .filter(|row| row.is_untrusted())
+            .map(|row| row.identity.layer.as_str())
+            .collect();
+        let layers = layers.len();
         self.revision += 1;
         let rotations = self.rotation_progress(&judgement.rows);
+        if !self.is_running() {
+            self.setup.trust.end_pass();
+        }
         let mut notices = notices(self.endpoints.values().map(|facts| &facts.way));
+        let unknown = self.setup.trust.problem();
+        notices.extend(unknown.map(|why| format!("what was trusted before is not known: {why}")));
+        notices.extend(self.not_kept.iter().map(|why| format!("not kept as trusted: {why}")));
         notices.extend(self.rotations.trouble.clone());
         notices.extend(self.rotations.refused.clone());
         Arc::new(Snapshot {
@@ -98,8 +112,21 @@ impl Flow {
             endpoints: self.endpoints.clone(),
             rotations,
             notices,
+            untrusted: self.setup.trust.untrusted().map(|it| Untrusted { layers, ..it }),
             tour: self.tour.clone(),
         })
+    }
+
+    /// The whole picture of a pass that is over, with all that nobody trusts yet.
+    pub(in crate::engine) fn last_snapshot(&mut self) -> Arc<Snapshot> {
+        let mut snapshot = Arc::unwrap_or_clone(self.snapshot());
+        snapshot.untrusted = self.all_untrusted();
+        Arc::new(snapshot)
+    }
+
+    /// All that nobody trusts yet, where something was not done for that.
+    pub(in crate::engine) fn all_untrusted(&self) -> Option<Untrusted> {
+        self.setup.trust.untrusted_of(&self.setup.inventory)
     }
 
     /// A layer that names a region by its name alone means that region's address.

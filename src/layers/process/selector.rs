@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use regex::Regex;
@@ -20,11 +20,7 @@ use crate::{
         running::SupervisorKind,
     },
     inventory::ProcessMatch,
-    layers::{
-        Surroundings,
-        open::{Failure, open},
-        resolve::Absence,
-    },
+    layers::{Surroundings, gate, open::Failure, resolve::Absence},
 };
 
 /// A number, a line break, and what some programs write below.
@@ -136,7 +132,7 @@ impl<'a> Selector<'a> {
             return Err(Absence::Unreadable(why));
         }
         let pid = match &matching.pid_file {
-            Some(file) => Some(pid_in(&surroundings.file(file), file, table)?),
+            Some(file) => Some(pid_in(file, surroundings)?),
             None => None,
         };
         Ok(Self {
@@ -223,11 +219,13 @@ impl<'a> Selector<'a> {
 }
 
 /// The number in a pid file.
-fn pid_in(path: &Path, name: &str, table: &ProcessTable) -> Result<u32, Absence> {
+fn pid_in(name: &str, surroundings: &Surroundings) -> Result<u32, Absence> {
+    let table = surroundings.processes();
     let place = || Place::file(crate::domain::inert::inert(name));
-    let opened = match open(path, PID_FILE_CAP) {
+    let opened = match gate::open_file(&surroundings.file(name), PID_FILE_CAP, surroundings) {
         Ok(opened) => opened,
         Err(Failure::Absent) => return Err(Absence::Missing(MissingReason::NotRunning)),
+        Err(Failure::Untrusted(effect)) => return Err(Absence::Untrusted(effect)),
         Err(Failure::Unreadable(why)) => return Err(Absence::Unreadable(why.at(place()))),
     };
     let text = std::str::from_utf8(&opened.bytes).unwrap_or_default();

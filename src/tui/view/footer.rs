@@ -32,8 +32,10 @@ fn word(model: &Model, spec: &ActionSpec, scope: Scope) -> Option<&'static str> 
         (Action::Enter, Scope::Memory) => Some("search"),
         (Action::SearchMemory, Scope::Memory) => Some("search and watch"),
         (Action::Back, Scope::Memory) => Some("no"),
+        (Action::Enter, Scope::Trust) => Some("answer"),
         (Action::Enter, Scope::Confirm) => Some("record"),
         (Action::Back, Scope::Filter) => Some("clear"),
+        (Action::Back, Scope::Trust) => Some("only look"),
         (Action::Back, Scope::Table) => {
             (!model.filter.value().is_empty()).then_some("clear filter")
         }

@@ -75,6 +75,9 @@ fn words(model: &Model) -> Vec<Word> {
         }
         return words;
     }
+    if let Some(untrusted) = &snapshot.untrusted {
+        word(not_trusted(model, untrusted.layers), styles.warn, 1);
+    }
     let summary = &snapshot.summary;
     word(count(summary.distinct_keys, "key"), styles.text, 6);
     word(count(summary.requests, "request"), styles.text, 7);
@@ -94,6 +97,13 @@ fn words(model: &Model) -> Vec<Word> {
         word(format!("updated {} ago", age(snapshot.generated_at, model.now)), styles.dim, 4);
     }
     words
+}
+
+/// `2 layers not trusted: t`
+fn not_trusted(model: &Model, layers: usize) -> String {
+    let chord = model.keymap.chord(Action::Trust.spec(), Scope::Table);
+    let chord = chord.map(|chord| format!(": {chord}")).unwrap_or_default();
+    format!("{} not trusted{chord}", count(layers, "layer"))
 }
 
 fn progress(model: &Model) -> String {
