@@ -7,6 +7,7 @@ mod dashboard;
 mod demo;
 mod explain;
 mod fingerprint;
+mod init;
 mod providers;
 mod schema;
 mod setting;
@@ -97,6 +98,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Providers { options, run }) => providers::run(&options, &run),
+        Some(Command::Init(options)) => init::run(options),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

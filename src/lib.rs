@@ -49,4 +49,5 @@ pub mod protection;
 pub mod providers;
 pub mod report;
 pub mod strict_toml;
+pub mod survey;
 pub mod tui;

@@ -56,6 +56,12 @@ const RULES: &[Rule] = &[
         crates: None,
         never: &["std::fs", "ratatui"],
     },
+    Rule {
+        module: "survey",
+        modules: &["domain", "formats", "providers", "inventory", "layers"],
+        crates: None,
+        never: &["std::net", "std::process", "tokio", "reqwest", "ratatui"],
+    },
     Rule { module: "engine", modules: &READS, crates: None, never: &["reqwest", "ratatui"] },
     Rule {
         module: "report",
@@ -84,6 +90,7 @@ const RULES: &[Rule] = &[
             "providers",
             "report",
             "strict_toml",
+            "survey",
             "tui",
         ],
         crates: None,

@@ -10,7 +10,7 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint, providers, setting::RunArguments};
+use super::{Exit, check, demo, fingerprint, init, providers, setting::RunArguments};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -33,6 +33,8 @@ pub(super) enum Command {
         #[command(flatten)]
         options: check::Options,
     },
+    /// Find the layers below this folder, and write an inventory of them
+    Init(init::Options),
     /// The page of a diagnosis, e.g. `stalekey explain SK201`; without a code, all of them
     Explain {
         /// SK201

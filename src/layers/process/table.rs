@@ -223,6 +223,15 @@ impl ProcessTable {
         text.lines().any(|line| line.split('/').skip(1).any(|part| part == unit))
     }
 
+    /// The service of systemd that a process belongs to; a session of a user is none.
+    pub(super) fn unit(&self, pid: u32) -> Option<String> {
+        let text = self.control_groups(pid)?;
+        text.lines().find_map(|line| {
+            let unit = line.rsplit('/').find(|part| part.ends_with(".service"))?;
+            (!unit.starts_with("user@")).then(|| unit.to_owned())
+        })
+    }
+
     fn control_groups(&self, pid: u32) -> Option<String> {
         fs::read_to_string(self.file(pid, "cgroup")).ok()
     }

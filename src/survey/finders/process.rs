@@ -1,0 +1,151 @@
+//! Running processes of this user that were launched with a variable of the catalogue.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use super::{Finder, base_name, no_file, systemd};
+use crate::{
+    domain::{inert::inert, layer::Instance},
+    inventory::{LayerSpec, ProcessMatch},
+    layers::Holder,
+    survey::{
+        environment::{self, Guess},
+        ground::Ground,
+        proposal::Candidate,
+        walk::listed,
+    },
+};
+
+pub(super) const FINDER: Finder = Finder { wants: no_file, find };
+
+fn find(ground: &Ground<'_>) -> Vec<Candidate> {
+    if !ground.request.running {
+        return Vec::new();
+    }
+    let table = ground.surroundings.processes();
+    if !table.is_supported() {
+        ground.note("running processes can be seen on Linux only".to_owned());
+        return Vec::new();
+    }
+    let wanted: BTreeSet<&str> = ground
+        .credentials
+        .iter()
+        .flat_map(|credential| &credential.variables)
+        .map(String::as_str)
+        .collect();
+    let real = ground.folder.canonicalize().unwrap_or_else(|_| ground.folder.clone());
+    let mut found: Vec<Candidate> = Vec::new();
+    let (mut elsewhere, mut contained): (BTreeMap<String, usize>, usize) = (BTreeMap::new(), 0);
+    for holder in table.holders(&wanted) {
+        if holder.in_container {
+            contained += holder.count;
+            continue;
+        }
+        let unit = holder.unit.as_deref().and_then(|unit| of_unit(ground, unit, &mut found));
+        let below = holder.folder.as_deref().and_then(|folder| below(folder, &real));
+        let candidate = match (&unit, &below) {
+            (Some(unit), _) => Some(of_its_unit(&holder, unit)),
+            (None, Some(folder)) => Some(of_folder(&holder, folder)),
+            (None, None) => None,
+        };
+        match candidate.and_then(|candidate| seen(ground, candidate)) {
+            Some(candidate) => found.push(candidate),
+            None => *elsewhere.entry(holder.program.clone()).or_default() += holder.count,
+        }
+    }
+    if !elsewhere.is_empty() {
+        let programs: Vec<String> = elsewhere
+            .iter()
+            .map(|(program, count)| {
+                if *count == 1 { inert(program) } else { format!("{} ({count})", inert(program)) }
+            })
+            .collect();
+        ground.note(format!(
+            "processes that hold a variable of the catalogue and work outside this folder, not \
+             proposed: {}",
+            listed(&programs)
+        ));
+    }
+    if contained > 0 {
+        ground.note(format!(
+            "{contained} more in containers hold a variable of the catalogue; a compose layer says \
+             what a start would give them"
+        ));
+    }
+    found
+}
+
+/// The unit's name, when a file of it below the folder, or systemd's own, gives it a variable.
+fn of_unit(ground: &Ground<'_>, unit: &str, found: &mut Vec<Candidate>) -> Option<String> {
+    let is_unit = |path: &&str| base_name(path) == unit;
+    let has_file = !ground.files(|path| path.ends_with(".service") && is_unit(&path)).is_empty();
+    let is_known = found.iter().any(|candidate| {
+        matches!(candidate.kind, LayerSpec::Systemd { .. })
+            && candidate.unit.as_deref() == Some(unit)
+    });
+    if has_file || is_known {
+        return Some(unit.to_owned());
+    }
+    let installed = systemd::installed(ground, unit)?;
+    found.push(installed);
+    Some(unit.to_owned())
+}
+
+/// The folder from the inventory's, when it is that or beneath it.
+fn below(folder: &Path, real: &Path) -> Option<String> {
+    let rest = folder.strip_prefix(real).ok()?.to_str()?;
+    Some(if rest.is_empty() { ".".to_owned() } else { rest.to_owned() })
+}
+
+fn of_its_unit(holder: &Holder, unit: &str) -> Candidate {
+    let matching = ProcessMatch { unit: Some(unit.to_owned()), ..ProcessMatch::default() };
+    let name = format!("{unit} process");
+    let guess = environment::of_file(unit).unwrap_or_else(|| Guess::default("production"));
+    let kind = LayerSpec::Process { matching, min: None };
+    Candidate {
+        unit: Some(unit.to_owned()),
+        variables: holder.variables.clone(),
+        ..Candidate::new(kind, name, unit, guess, counted(holder.count))
+    }
+}
+
+fn of_folder(holder: &Holder, folder: &str) -> Candidate {
+    let matching = ProcessMatch {
+        name: Some(holder.program.clone()),
+        command: holder.script.as_deref().map(|script| format!("\\b{}", regex::escape(script))),
+        folder: Some(folder.to_owned()),
+        ..ProcessMatch::default()
+    };
+    let words = match &holder.script {
+        Some(script) => format!("{} {script}", holder.program),
+        None => format!("{} process", holder.program),
+    };
+    let name = if folder == "." { words } else { format!("{} {words}", base_name(folder)) };
+    let guess = environment::of_folder(folder).unwrap_or_else(|| Guess::default("development"));
+    let kind = LayerSpec::Process { matching, min: None };
+    Candidate {
+        variables: holder.variables.clone(),
+        ..Candidate::new(kind, name, folder, guess, counted(holder.count))
+    }
+}
+
+fn counted(count: usize) -> String {
+    let what = if count == 1 { "a process runs".to_owned() } else { format!("{count} processes run") };
+    format!("{what}, launched with a variable of the catalogue")
+}
+
+/// The layer would find what it was made from.
+fn seen(ground: &Ground<'_>, candidate: Candidate) -> Option<Candidate> {
+    let look = ground.look(&candidate.kind);
+    let pids: BTreeSet<u32> = look
+        .rows
+        .iter()
+        .filter_map(|row| match row.instance {
+            Some(Instance::Pid(pid)) => Some(pid),
+            _ => None,
+        })
+        .collect();
+    (!pids.is_empty()).then_some(Candidate { pids, ..candidate })
+}
