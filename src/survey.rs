@@ -6,6 +6,7 @@
 //! [`draft`] writes the inventory. Names and places come out of here, values never do: what was read
 //! is dropped as soon as it is known which variables it defines.
 
+mod blank;
 mod draft;
 mod environment;
 mod finders;
@@ -16,13 +17,9 @@ mod proposal;
 mod universe;
 mod walk;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::{
-    inventory::{Inventory, trust::Trust},
-    layers::Surroundings,
-    providers::Catalogue,
-};
+use crate::{formats::Environment, inventory::Inventory, providers::Catalogue};
 
 pub use draft::{added, whole};
 pub use known::vanished;
@@ -32,9 +29,15 @@ pub use universe::NewCredential;
 use ground::Ground;
 use universe::Universe;
 
-/// What to look at besides the folder.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Request {
+/// Where to look, and at what besides the folder.
+#[derive(Debug)]
+pub struct Request<'a> {
+    /// The folder, and where the inventory will stand.
+    pub folder: &'a Path,
+    /// The user's home folder.
+    pub home: Option<PathBuf>,
+    /// The environment that stalekey was started with.
+    pub shell: Environment,
     /// The environments of this user's processes; names only are kept.
     pub running: bool,
     /// Files that are there to be copied: `.env.example` and the like.
@@ -78,21 +81,21 @@ impl Survey {
 
 /// Looks below a folder. `inventory` is the one that is there already; what it has is not proposed.
 pub fn survey(
-    folder: &Path,
-    surroundings: Surroundings,
+    request: Request<'_>,
     catalogue: &Catalogue,
     inventory: Option<&Inventory>,
-    request: Request,
 ) -> Survey {
+    let folder = request.folder;
     let mut notes = Vec::new();
     let tree = walk::walk(folder, &finders::wants, &mut notes);
     let universe = Universe::of(catalogue, inventory);
-    let ground = Ground::new(folder, tree, surroundings, &universe, request);
+    let ground = Ground::new(request, tree, &universe);
     let mut candidates = Vec::new();
     for finder in finders::FINDERS {
         candidates.extend((finder.find)(&ground));
     }
     links::add_named_files(&ground, &mut candidates);
+    notes.extend(blank::forget(&universe, &mut candidates));
     links::settle_environments(&mut candidates);
     let present = known::present(&ground, inventory, &candidates);
     links::name(&mut candidates, inventory, &present);
@@ -103,24 +106,12 @@ pub fn survey(
         .filter(|(_, present)| present.is_none())
         .map(|(candidate, _)| candidate.into_proposal(&universe))
         .collect();
-    notes.extend(ground.into_notes());
-    notes.dedup();
+    for note in ground.into_notes() {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
     let credentials = universe.new_credentials(&proposals);
     let unknown = finders::unknown_names(folder, &proposals, &universe);
     Survey { proposals, credentials, unknown, notes }
-}
-
-/// The surroundings of a survey: a person asked for it, so every place that it names may be read.
-pub fn surroundings(
-    folder: &Path,
-    home: Option<std::path::PathBuf>,
-    shell: crate::formats::Environment,
-) -> Surroundings {
-    Surroundings::new(
-        folder,
-        home,
-        shell,
-        std::sync::Arc::default(),
-        std::sync::Arc::new(Trust::All),
-    )
 }

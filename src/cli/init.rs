@@ -58,13 +58,14 @@ pub(super) fn run(options: Options) -> Result<Exit, Failure> {
     let inventory = present.as_ref().map(|present| &present.inventory);
     let running = options.running || (interactive && ask(RUNNING)?);
     let home = setting::home();
-    let survey = survey::survey(
-        &folder,
-        survey::surroundings(&folder, home.clone(), setting::shell_environment()),
-        &user.catalogue,
-        inventory,
-        Request { running, templates: options.templates },
-    );
+    let request = Request {
+        folder: &folder,
+        home: home.clone(),
+        shell: setting::shell_environment(),
+        running,
+        templates: options.templates,
+    };
+    let survey = survey::survey(request, &user.catalogue, inventory);
     show(&survey, inventory, home.as_deref())?;
     if survey.proposals.is_empty() {
         return nothing_to_write(present.is_some());

@@ -4,7 +4,8 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
-    path::{Path, PathBuf},
+    path::PathBuf,
+    sync::Arc,
 };
 
 use regex::bytes::Regex;
@@ -15,11 +16,11 @@ use crate::{
         credential::CredentialFacts,
         inert::inert,
         layer::Instance,
-        reading::{Occurrence, Origin, Reading, State},
+        reading::{Occurrence, OpaqueReason, Origin, Reading, State, Yield},
         secret::SecretValue,
     },
-    inventory::{Layer, LayerSpec},
-    layers::{self, Surroundings},
+    inventory::{Layer, LayerSpec, trust::Trust},
+    layers::{self, ReadFiles, Surroundings},
 };
 
 /// What GitHub makes anew for each job: nobody rotates it.
@@ -31,6 +32,8 @@ pub(super) struct Row {
     pub(super) instance: Option<Instance>,
     /// The variables that it defines or is given.
     pub(super) variables: BTreeSet<String>,
+    /// Those of them that are not defined as empty.
+    pub(super) filled: BTreeSet<String>,
     /// The files that these come from.
     pub(super) from: BTreeMap<String, Origin>,
 }
@@ -40,22 +43,20 @@ pub(super) struct Row {
 pub(super) struct Look {
     /// The rows that hold something.
     pub(super) rows: Vec<Row>,
+    /// How many rows hold nothing.
+    pub(super) idle: usize,
+    /// More may come from places that it only names.
+    pub(super) elsewhere: bool,
     /// Why the layer, or a part of it, could not be read; inert.
     pub(super) unreadable: Option<String>,
     /// Whose rules a file is read by, and why so.
     pub(super) reader: Option<(String, String)>,
 }
 
-impl Look {
-    /// All that the rows hold.
-    pub(super) fn variables(&self) -> BTreeSet<String> {
-        self.rows.iter().flat_map(|row| row.variables.iter().cloned()).collect()
-    }
-}
-
 pub(super) struct Ground<'a> {
     pub(super) folder: PathBuf,
-    pub(super) request: Request,
+    pub(super) running: bool,
+    pub(super) templates: bool,
     pub(super) surroundings: Surroundings,
     pub(super) credentials: Vec<&'a CredentialFacts>,
     files: Vec<String>,
@@ -65,21 +66,21 @@ pub(super) struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    pub(super) fn new(
-        folder: &Path,
-        tree: Tree,
-        surroundings: Surroundings,
-        universe: &'a Universe,
-        request: Request,
-    ) -> Self {
-        let mut names: Vec<String> =
-            universe.variables().keys().map(|name| regex::escape(name)).collect();
+    pub(super) fn new(request: Request<'_>, tree: Tree, universe: &'a Universe) -> Self {
+        let variables = universe.variables();
+        let mut names: Vec<String> = variables.keys().map(|name| regex::escape(name)).collect();
         // The longest first: an alternation takes the first that fits.
         names.sort_by_key(|name| std::cmp::Reverse(name.len()));
+        let wanted = variables.keys().map(|name| (*name).to_owned()).collect();
+        // A person asked for it: every place that a finder names may be read.
+        let trust = Arc::new(Trust::All);
+        let files = Arc::new(ReadFiles::new(wanted));
+        let Request { folder, home, shell, running, templates } = request;
         Self {
             folder: folder.to_owned(),
-            request,
-            surroundings,
+            running,
+            templates,
+            surroundings: Surroundings::new(folder, home, shell, files, trust),
             credentials: universe.credentials.iter().collect(),
             files: tree.files,
             names: Regex::new(&names.join("|")).ok(),
@@ -150,7 +151,11 @@ impl<'a> Ground<'a> {
             };
             for occurrence in reading.occurrences.iter().filter(|found| is_held(kind, found)) {
                 row.variables.insert(occurrence.variable.clone());
+                if !is_blank(occurrence) {
+                    row.filled.insert(occurrence.variable.clone());
+                }
             }
+            look.elsewhere |= matches!(reading.state, State::Opaque(OpaqueReason::Elsewhere));
             row.from.extend(origins(kind, reading));
             if let State::Unreadable(why) = &reading.state {
                 let place = why.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
@@ -163,7 +168,9 @@ impl<'a> Ground<'a> {
                 });
             }
         }
+        let all = rows.len();
         rows.retain(|row| !row.variables.is_empty());
+        look.idle = all - rows.len();
         look.rows = rows;
         look
     }
@@ -176,6 +183,12 @@ fn is_held(kind: &LayerSpec, occurrence: &Occurrence<SecretValue>) -> bool {
         Origin::CiReference(name) => !MADE_BY_GITHUB.contains(&name.as_str()),
         _ => true,
     }
+}
+
+/// A line that nobody filled in. What a service or a job is given may be empty here alone.
+fn is_blank(occurrence: &Occurrence<SecretValue>) -> bool {
+    matches!(&occurrence.yields, Yield::Value(value) if value.is_empty())
+        && !matches!(occurrence.origin, Origin::ComposeEnvironment | Origin::CiScope(_))
 }
 
 /// The files, other than the layer's own, that the deciding value stands in.

@@ -25,7 +25,7 @@ pub(super) fn present(
     let pids: Vec<BTreeSet<u32>> = layers
         .iter()
         .map(|layer| match &layer.kind {
-            LayerSpec::Process { .. } if ground.request.running => pids(ground, &layer.kind),
+            LayerSpec::Process { .. } if ground.running => pids(ground, &layer.kind),
             _ => BTreeSet::new(),
         })
         .collect();

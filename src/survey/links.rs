@@ -94,8 +94,8 @@ fn named_file(ground: &Ground<'_>, path: &str, because: &str) -> Option<Candidat
     };
     let is_known = inferred.is_some_and(|reader| reader == by_namer || reader == "docker-run");
     let kind = kind((!is_known).then_some(by_namer));
-    let variables = ground.look(&kind).variables();
-    if variables.is_empty() {
+    let rows = ground.look(&kind).rows;
+    if rows.is_empty() {
         return None;
     }
     let guess = environment::of_path(path)
@@ -103,7 +103,7 @@ fn named_file(ground: &Ground<'_>, path: &str, because: &str) -> Option<Candidat
     let folder = path.rsplit_once('/').and_then(|(folder, _)| folder.rsplit('/').next());
     let name = path.rsplit('/').next().unwrap_or(path);
     let name = folder.map_or_else(|| name.to_owned(), |folder| format!("{folder} {name}"));
-    Some(Candidate { variables, ..Candidate::new(kind, name, path, guess, because) })
+    Some(Candidate::new(kind, name, path, guess, because).holding(&rows))
 }
 
 /// Whose environment nothing tells is of that of what reads it, or what it reads.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{environment::Guess, universe::Universe};
+use super::{environment::Guess, ground::Row, universe::Universe};
 use crate::inventory::{Layer, LayerSpec};
 
 /// A layer, with what speaks for it.
@@ -50,6 +50,8 @@ pub(super) struct Candidate {
     pub(super) remarks: Vec<String>,
     /// The variables that it defines or is given.
     pub(super) variables: BTreeSet<String>,
+    /// Those of them that are not defined as empty.
+    pub(super) filled: BTreeSet<String>,
     /// Files that what it holds comes from, with the words that name them: `compose.yaml names it
     /// as env_file of `api``.
     pub(super) from: BTreeMap<String, String>,
@@ -81,6 +83,7 @@ impl Candidate {
             because: because.into(),
             remarks: Vec::new(),
             variables: BTreeSet::new(),
+            filled: BTreeSet::new(),
             from: BTreeMap::new(),
             unit: None,
             pids: BTreeSet::new(),
@@ -88,6 +91,22 @@ impl Candidate {
             source: None,
             source_is_present: false,
         }
+    }
+
+    /// With what a row, or several, hold.
+    pub(super) fn holding<'r>(mut self, rows: impl IntoIterator<Item = &'r Row>) -> Self {
+        for row in rows {
+            self.variables.extend(row.variables.iter().cloned());
+            self.filled.extend(row.filled.iter().cloned());
+        }
+        self
+    }
+
+    /// With names that stand in it, where it cannot be read as its consumer would.
+    pub(super) fn mentioning(mut self, variables: BTreeSet<String>) -> Self {
+        self.filled.extend(variables.iter().cloned());
+        self.variables.extend(variables);
+        self
     }
 
     pub(super) fn into_proposal(self, universe: &Universe) -> Proposal {

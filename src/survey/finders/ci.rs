@@ -81,7 +81,7 @@ fn of_file(ground: &Ground<'_>, path: &str) -> Vec<Candidate> {
             return Vec::new();
         }
         let candidate = Candidate::new(kind(None), name, path, general(), because);
-        return vec![Candidate { variables, remarks: vec![why], ..candidate }];
+        return vec![Candidate { remarks: vec![why], ..candidate.mentioning(variables) }];
     }
     if rows.is_empty() {
         return Vec::new();
@@ -97,15 +97,14 @@ fn of_file(ground: &Ground<'_>, path: &str) -> Vec<Candidate> {
         let first = rows.first().and_then(job).unwrap_or_default();
         let candidate =
             Candidate::new(kind(None), name, path, guess(**only, &inert(first)), because);
-        let variables = rows.into_iter().flat_map(|row| row.variables).collect();
-        return vec![Candidate { variables, ..candidate }];
+        return vec![candidate.holding(&rows)];
     }
-    let mut jobs: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut jobs: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for row in &rows {
-        jobs.entry(job(row).unwrap_or_default()).or_default().extend(row.variables.clone());
+        jobs.entry(job(row).unwrap_or_default()).or_default().push(row);
     }
     jobs.into_iter()
-        .map(|(job, variables)| {
+        .map(|(job, rows)| {
             let found = named.get(job).map(String::as_str);
             let shown = inert(job);
             let candidate = Candidate::new(
@@ -115,7 +114,7 @@ fn of_file(ground: &Ground<'_>, path: &str) -> Vec<Candidate> {
                 guess(found, &shown),
                 format!("a job of {}", because.trim_start_matches("a ")),
             );
-            Candidate { variables, ..candidate }
+            candidate.holding(rows)
         })
         .collect()
 }

@@ -126,14 +126,13 @@ fn of_project(ground: &Ground<'_>, files: &[String], because: &str) -> Vec<Candi
     let named = files.iter().rev().find(|path| !OVERRIDES.contains(&base_name(path)));
     let named = named.unwrap_or(last);
     let name = short_name(named);
-    let candidate = |service: Option<&str>, variables, from| {
+    let candidate = |service: Option<&str>| {
         let (label, place) = match service {
             Some(service) => (format!("{name} {service}"), format!("{last} {service}")),
             None => (name.clone(), files.join(" ")),
         };
         let kind = kind(service.map(str::to_owned), &[]);
-        let new = Candidate::new(kind, label, place, guess.clone(), because);
-        Candidate { variables, from, ..new }
+        Candidate::new(kind, label, place, guess.clone(), because)
     };
     let look = ground.look(&kind(None, &[]));
     if let Some(why) = look.unreadable {
@@ -143,34 +142,34 @@ fn of_project(ground: &Ground<'_>, files: &[String], because: &str) -> Vec<Candi
             ground.note(format!("Compose would refuse it, so it is not proposed: {why}"));
             return Vec::new();
         }
-        let refused = candidate(None, variables, BTreeMap::new());
+        let refused = candidate(None).mentioning(variables);
         return vec![Candidate { remarks: vec![why], ..refused }];
     }
-    let words = |row: &Row| links::words(&row.from, base_name(named), service(row));
-    let mut found = Vec::new();
-    let sources: BTreeSet<Vec<&String>> =
-        look.rows.iter().map(|row| row.from.keys().collect()).collect();
-    if sources.len() == 1 {
-        let variables = look.rows.iter().flat_map(|row| row.variables.clone()).collect();
-        let mut from: BTreeMap<String, String> = BTreeMap::new();
-        for (path, words) in look.rows.iter().flat_map(words) {
-            from.entry(path).or_insert(words);
+    let of_row = |row: &Row| {
+        let from = links::words(&row.from, base_name(named), service(row));
+        Candidate { from, ..candidate(service(row)).holding([row]) }
+    };
+    let mut found: Vec<Candidate> = look.rows.iter().map(of_row).collect();
+    // One layer for all services where all are given the same: a service that holds nothing would be
+    // a row in which it is missing.
+    let is_like = |first: &Row, row: &Row| {
+        row.variables == first.variables && row.from.keys().eq(first.from.keys())
+    };
+    if let [first, others @ ..] = look.rows.as_slice()
+        && look.idle == 0
+        && others.iter().all(|row| is_like(first, row))
+    {
+        let mut from = BTreeMap::new();
+        for one in &found {
+            from.extend(one.from.clone());
         }
-        found.push(candidate(None, variables, from));
-    } else {
-        found.extend(
-            look.rows.iter().map(|row| candidate(service(row), row.variables.clone(), words(row))),
-        );
+        found = vec![Candidate { from, ..candidate(None).holding(&look.rows) }];
     }
     // Named, a service starts whatever its profiles.
     let held: BTreeSet<&str> = look.rows.iter().filter_map(service).collect();
     let all = ground.look(&kind(None, &[EVERY_PROFILE]));
-    found.extend(
-        all.rows
-            .iter()
-            .filter(|row| service(row).is_some_and(|name| !held.contains(name)))
-            .map(|row| candidate(service(row), row.variables.clone(), words(row))),
-    );
+    let is_new = |row: &&Row| service(row).is_some_and(|name| !held.contains(name));
+    found.extend(all.rows.iter().filter(is_new).map(of_row));
     found
 }
 

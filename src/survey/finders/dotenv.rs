@@ -85,7 +85,7 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
     let (mut templates, mut backups) = (Vec::new(), Vec::new());
     for path in ground.files(is_dotenv) {
         let name = base_name(path);
-        if has_part(name, TEMPLATES) && !ground.request.templates {
+        if has_part(name, TEMPLATES) && !ground.templates {
             templates.push(inert(path));
         } else if has_part(name, BACKUPS) {
             backups.push(inert(path));
@@ -152,7 +152,7 @@ fn framework(
 /// One layer.
 fn of_files(ground: &Ground<'_>, files: &[String]) -> Option<Candidate> {
     let kind = LayerSpec::Dotenv { files: files.to_vec(), dialect: None };
-    let Look { rows, unreadable, reader } = ground.look(&kind);
+    let Look { rows, unreadable, reader, .. } = ground.look(&kind);
     if let Some(why) = unreadable {
         ground.note(format!("could not be read, so it is not proposed: {why}"));
         return None;
@@ -175,11 +175,8 @@ fn of_files(ground: &Ground<'_>, files: &[String]) -> Option<Candidate> {
         (name, files.join(" "), format!("dotenv files that {reader} reads together"))
     };
     let remark = format!("read as {reader}: {because}");
-    Some(Candidate {
-        variables: row.variables,
-        remarks: vec![inert(&remark)],
-        ..Candidate::new(kind, name, place, guess, why)
-    })
+    let candidate = Candidate::new(kind, name, place, guess, why).holding([&row]);
+    Some(Candidate { remarks: vec![inert(&remark)], ..candidate })
 }
 
 /// Variables of proposed dotenv files whose names look like those of keys, and that no provider has.

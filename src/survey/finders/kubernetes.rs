@@ -211,27 +211,24 @@ fn candidate(
         .unwrap_or_else(|| Guess::default("production"));
     let kind = LayerSpec::Kubernetes { paths: paths.clone(), workload: None, container: None };
     let look = ground.look(&kind);
-    let mut variables = look.variables();
-    let mut remarks = Vec::new();
+    let place = paths.join(" ");
+    let mut candidate = Candidate::new(kind, name, place, guess, because).holding(&look.rows);
     if let Some(why) = look.unreadable {
         let mentioned: BTreeSet<String> = paths
             .iter()
             .flat_map(|path| {
-                ground
-                    .files(|file| file == path || is_below(file, path))
-                    .into_iter()
-                    .flat_map(|file| ground.mentioned(file))
-                    .collect::<Vec<_>>()
+                let files = ground.files(|file| file == path || is_below(file, path));
+                files.into_iter().flat_map(|file| ground.mentioned(file)).collect::<Vec<_>>()
             })
             .collect();
-        if mentioned.is_empty() && variables.is_empty() {
+        if mentioned.is_empty() && candidate.variables.is_empty() {
             ground.note(format!("could not be read, so it is not proposed: {why}"));
             return None;
         }
-        variables.extend(mentioned);
-        remarks.push(why);
+        candidate = candidate.mentioning(mentioned);
+        candidate.remarks.push(why);
     }
-    if variables.is_empty() {
+    if candidate.variables.is_empty() {
         return None;
     }
     let mut from = BTreeMap::new();
@@ -240,8 +237,7 @@ fn candidate(
         let outside = outside.map(|(path, origin)| (path.clone(), origin.clone())).collect();
         from.extend(links::words(&outside, name, None));
     }
-    let place = paths.join(" ");
-    Some(Candidate { variables, remarks, from, ..Candidate::new(kind, name, place, guess, because) })
+    Some(Candidate { from, ..candidate })
 }
 
 #[cfg(test)]

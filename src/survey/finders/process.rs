@@ -21,7 +21,7 @@ use crate::{
 pub(super) const FINDER: Finder = Finder { wants: no_file, find };
 
 fn find(ground: &Ground<'_>) -> Vec<Candidate> {
-    if !ground.request.running {
+    if !ground.running {
         return Vec::new();
     }
     let table = ground.surroundings.processes();
@@ -104,11 +104,8 @@ fn of_its_unit(holder: &Holder, unit: &str) -> Candidate {
     let name = format!("{unit} process");
     let guess = environment::of_file(unit).unwrap_or_else(|| Guess::default("production"));
     let kind = LayerSpec::Process { matching, min: None };
-    Candidate {
-        unit: Some(unit.to_owned()),
-        variables: holder.variables.clone(),
-        ..Candidate::new(kind, name, unit, guess, counted(holder.count))
-    }
+    let candidate = Candidate::new(kind, name, unit, guess, counted(holder.count));
+    Candidate { unit: Some(unit.to_owned()), ..candidate.mentioning(holder.variables.clone()) }
 }
 
 fn of_folder(holder: &Holder, folder: &str) -> Candidate {
@@ -125,10 +122,8 @@ fn of_folder(holder: &Holder, folder: &str) -> Candidate {
     let name = if folder == "." { words } else { format!("{} {words}", base_name(folder)) };
     let guess = environment::of_folder(folder).unwrap_or_else(|| Guess::default("development"));
     let kind = LayerSpec::Process { matching, min: None };
-    Candidate {
-        variables: holder.variables.clone(),
-        ..Candidate::new(kind, name, folder, guess, counted(holder.count))
-    }
+    Candidate::new(kind, name, folder, guess, counted(holder.count))
+        .mentioning(holder.variables.clone())
 }
 
 fn counted(count: usize) -> String {

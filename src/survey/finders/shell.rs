@@ -9,19 +9,13 @@ use crate::{
 pub(super) const FINDER: Finder = Finder { wants: no_file, find };
 
 fn find(ground: &Ground<'_>) -> Vec<Candidate> {
-    let variables = ground.look(&LayerSpec::Shell).variables();
-    if variables.is_empty() {
-        return Vec::new();
-    }
-    vec![Candidate {
-        variables,
-        optional: true,
-        ..Candidate::new(
-            LayerSpec::Shell,
-            "this shell",
-            "shell",
-            Guess::default("development"),
-            "the environment of the shell that `stalekey` is started from",
-        )
-    }]
+    let look = ground.look(&LayerSpec::Shell);
+    let candidate = Candidate::new(
+        LayerSpec::Shell,
+        "this shell",
+        "shell",
+        Guess::default("development"),
+        "the environment of the shell that `stalekey` is started from",
+    );
+    vec![Candidate { optional: true, ..candidate.holding(&look.rows) }]
 }

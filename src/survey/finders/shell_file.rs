@@ -55,15 +55,7 @@ fn candidate(ground: &Ground<'_>, path: &str, name: String) -> Option<Candidate>
     let because =
         if is_startup { "a file that shells or logins of this user read" } else { "direnv's file" };
     let guess = if is_startup { None } else { environment::of_path(path) };
-    Some(Candidate {
-        variables: row.variables,
-        optional: is_startup,
-        ..Candidate::new(
-            kind,
-            name,
-            path,
-            guess.unwrap_or_else(|| Guess::default("development")),
-            because,
-        )
-    })
+    let guess = guess.unwrap_or_else(|| Guess::default("development"));
+    let candidate = Candidate::new(kind, name, path, guess, because);
+    Some(Candidate { optional: is_startup, ..candidate.holding([&row]) })
 }

@@ -2,6 +2,7 @@
 
 use super::{Finder, base_name};
 use crate::{
+    domain::inert::inert,
     inventory::LayerSpec,
     survey::{
         environment::{self, Guess},
@@ -57,29 +58,26 @@ fn candidate(
     guess: Option<Guess>,
     because: &str,
 ) -> Option<Candidate> {
-    let Look { rows, unreadable, .. } = ground.look(&kind);
+    let Look { rows, unreadable, elsewhere, .. } = ground.look(&kind);
     let mentioned = ground.mentioned(place);
-    if let Some(why) = &unreadable
-        && mentioned.is_empty()
-    {
-        ground.note(format!("could not be read, so it is not proposed: {why}"));
-    }
-    let (mut variables, from) = match rows.into_iter().next() {
-        Some(row) => (row.variables, links::words(&row.from, name, None)),
-        None => Default::default(),
-    };
-    if unreadable.is_some() {
-        variables.extend(mentioned);
-    }
-    if variables.is_empty() {
+    let from = rows.first().map(|row| links::words(&row.from, name, None)).unwrap_or_default();
+    if rows.is_empty() && (unreadable.is_none() || mentioned.is_empty()) {
+        if let Some(why) = &unreadable {
+            ground.note(format!("could not be read, so it is not proposed: {why}"));
+        } else if elsewhere {
+            ground.note(format!(
+                "{} names files of the machine it runs on, so it is not known what it holds: make \
+                 the inventory there, or add it by hand",
+                inert(place)
+            ));
+        }
         return None;
     }
     let guess = guess.unwrap_or_else(|| Guess::default("production"));
-    Some(Candidate {
-        variables,
-        from,
-        remarks: unreadable.into_iter().collect(),
-        unit: Some(name.to_owned()),
-        ..Candidate::new(kind, name, place, guess, because)
-    })
+    let mut candidate = Candidate::new(kind, name, place, guess, because).holding(&rows);
+    if let Some(why) = unreadable {
+        candidate = candidate.mentioning(mentioned);
+        candidate.remarks.push(why);
+    }
+    Some(Candidate { from, unit: Some(name.to_owned()), ..candidate })
 }
