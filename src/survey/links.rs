@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     environment,
     ground::{Ground, plain},
-    proposal::Candidate,
+    proposal::{Candidate, Named},
 };
 use crate::{
     domain::{inert::inert_within, reading::Origin},
@@ -20,20 +20,39 @@ pub(super) fn words(
     from: &BTreeMap<String, Origin>,
     by: &str,
     service: Option<&str>,
-) -> BTreeMap<String, String> {
-    let of = service.map(|service| format!(" of `{service}`")).unwrap_or_default();
+) -> BTreeMap<String, Named> {
     from.iter()
         .filter_map(|(path, origin)| {
-            let words = match origin {
-                Origin::ComposeEnvFile => format!("{by} names it as env_file{of}"),
-                Origin::ComposeDotenv => format!("{by} takes ${{…}}{of} from it"),
-                Origin::UnitEnvironmentFile => format!("{by} names it as EnvironmentFile"),
-                Origin::File => format!("{by} reads it"),
+            let how = match origin {
+                Origin::ComposeEnvFile => "names it as env_file",
+                Origin::ComposeDotenv => "takes ${…} from it",
+                Origin::UnitEnvironmentFile => "names it as EnvironmentFile",
+                Origin::File => "reads it",
                 _ => return None,
             };
-            Some((path.clone(), words))
+            let of = service.map(|service| format!("`{service}`")).into_iter().collect();
+            Some((path.clone(), Named { by: format!("{by} {how}"), of }))
         })
         .collect()
+}
+
+/// Several that are named by the same are one: `compose.yaml names it as env_file of `a`, `b``.
+fn together(named: &[Named]) -> String {
+    let mut all: Vec<Named> = Vec::new();
+    for one in named {
+        match all.iter_mut().find(|known| known.by == one.by) {
+            Some(known) => known.of.extend(one.of.iter().cloned()),
+            None => all.push(one.clone()),
+        }
+    }
+    let words: Vec<String> = all
+        .iter()
+        .map(|one| {
+            let of: Vec<&str> = one.of.iter().map(String::as_str).collect();
+            if of.is_empty() { one.by.clone() } else { format!("{} of {}", one.by, of.join(", ")) }
+        })
+        .collect();
+    words.join("; ")
 }
 
 /// The dotenv layer of exactly this file.
@@ -45,18 +64,13 @@ fn is_of(candidate: &Candidate, path: &str) -> bool {
 /// Files that others name become layers too, whatever they are called; those that are layers already
 /// are told who reads them.
 pub(super) fn add_named_files(ground: &Ground<'_>, candidates: &mut Vec<Candidate>) {
-    let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for candidate in candidates.iter() {
-        for (path, words) in &candidate.from {
-            let all = named.entry(path.clone()).or_default();
-            if !all.contains(words) {
-                all.push(words.clone());
-            }
-        }
+    let mut named: BTreeMap<String, Vec<Named>> = BTreeMap::new();
+    for (path, words) in candidates.iter().flat_map(|candidate| &candidate.from) {
+        named.entry(path.clone()).or_default().push(words.clone());
     }
     let mut added = Vec::new();
     for (path, words) in named {
-        let because = words.join("; ");
+        let because = together(&words);
         if let Some(known) = candidates.iter_mut().find(|candidate| is_of(candidate, &path)) {
             known.because = format!("{}: {because}", known.because);
         } else if ground.has_file(&path) {

@@ -52,9 +52,8 @@ pub(super) struct Candidate {
     pub(super) variables: BTreeSet<String>,
     /// Those of them that are not defined as empty.
     pub(super) filled: BTreeSet<String>,
-    /// Files that what it holds comes from, with the words that name them: `compose.yaml names it
-    /// as env_file of `api``.
-    pub(super) from: BTreeMap<String, String>,
+    /// Files that what it holds comes from.
+    pub(super) from: BTreeMap<String, Named>,
     /// The unit of systemd that it is, or that starts it.
     pub(super) unit: Option<String>,
     /// The processes that fit now.
@@ -67,7 +66,33 @@ pub(super) struct Candidate {
     pub(super) source_is_present: bool,
 }
 
+/// Who names a file, and for what: `compose.yaml names it as env_file` of `api`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) by: String,
+    pub(super) of: BTreeSet<String>,
+}
+
+impl Named {
+    fn join(&mut self, other: &Self) {
+        self.of.extend(other.of.iter().cloned());
+    }
+}
+
 impl Candidate {
+    /// With more files that what it holds comes from.
+    pub(super) fn from(mut self, files: BTreeMap<String, Named>) -> Self {
+        for (path, named) in files {
+            match self.from.get_mut(&path) {
+                Some(known) => known.join(&named),
+                None => {
+                    self.from.insert(path, named);
+                }
+            }
+        }
+        self
+    }
+
     pub(super) fn new(
         kind: LayerSpec,
         name: impl Into<String>,

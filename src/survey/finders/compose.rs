@@ -159,11 +159,8 @@ fn of_project(ground: &Ground<'_>, files: &[String], because: &str) -> Vec<Candi
         && look.idle == 0
         && others.iter().all(|row| is_like(first, row))
     {
-        let mut from = BTreeMap::new();
-        for one in &found {
-            from.extend(one.from.clone());
-        }
-        found = vec![Candidate { from, ..candidate(None).holding(&look.rows) }];
+        let whole = candidate(None).holding(&look.rows);
+        found = vec![found.into_iter().fold(whole, |whole, one| whole.from(one.from))];
     }
     // Named, a service starts whatever its profiles.
     let held: BTreeSet<&str> = look.rows.iter().filter_map(service).collect();

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finder, base_name, folder_of, is_yaml, join};
 use crate::{
-    domain::inert::inert,
+    domain::{inert::inert, layer::Instance},
     formats::yaml::{self, Node},
     inventory::LayerSpec,
     layers,
     survey::{
         environment::{self, Guess},
-        ground::{Ground, plain},
+        ground::{Ground, Row, plain},
         links,
         proposal::Candidate,
         walk::listed,
@@ -96,9 +96,9 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
     let mut found: Vec<Candidate> = kustomizations
         .iter()
         .filter(|own| !is_listed(own, &kustomizations))
-        .filter_map(|own| {
+        .flat_map(|own| {
             let folder = if own.folder.is_empty() { "." } else { &own.folder };
-            candidate(ground, vec![folder.to_owned()], folder, "an overlay of kustomize")
+            layers_of(ground, vec![folder.to_owned()], folder, "an overlay of kustomize")
         })
         .collect();
     let is_followed = |path: &&str| {
@@ -194,25 +194,31 @@ fn plain_folders(ground: &Ground<'_>, manifests: &[&str]) -> Vec<Candidate> {
         let paths = if all == own { vec![folder.clone()] } else { files.clone() };
         let place = paths.first().cloned().unwrap_or_default();
         let name = if paths.len() == 1 || folder.is_empty() { place } else { folder.clone() };
-        found.extend(candidate(ground, paths, &name, "manifests of Kubernetes"));
+        found.extend(layers_of(ground, paths, &name, "manifests of Kubernetes"));
     }
     found
 }
 
-fn candidate(
+/// The layers of these manifests: one, or one for each container that is given something where others
+/// are not, as those would be rows in which it is missing.
+fn layers_of(
     ground: &Ground<'_>,
     paths: Vec<String>,
     name: &str,
     because: &str,
-) -> Option<Candidate> {
+) -> Vec<Candidate> {
     let guess = paths
         .iter()
         .find_map(|path| environment::of_path(path).or_else(|| environment::of_folder(path)))
         .unwrap_or_else(|| Guess::default("production"));
-    let kind = LayerSpec::Kubernetes { paths: paths.clone(), workload: None, container: None };
-    let look = ground.look(&kind);
+    let kind = |workload: Option<&str>, container: Option<&str>| LayerSpec::Kubernetes {
+        paths: paths.clone(),
+        workload: workload.map(str::to_owned),
+        container: container.map(str::to_owned),
+    };
+    let look = ground.look(&kind(None, None));
     let place = paths.join(" ");
-    let mut candidate = Candidate::new(kind, name, place, guess, because).holding(&look.rows);
+    let whole = || Candidate::new(kind(None, None), name, place.clone(), guess.clone(), because);
     if let Some(why) = look.unreadable {
         let mentioned: BTreeSet<String> = paths
             .iter()
@@ -221,23 +227,62 @@ fn candidate(
                 files.into_iter().flat_map(|file| ground.mentioned(file)).collect::<Vec<_>>()
             })
             .collect();
-        if mentioned.is_empty() && candidate.variables.is_empty() {
+        let candidate = whole().holding(&look.rows).mentioning(mentioned);
+        if candidate.variables.is_empty() {
             ground.note(format!("could not be read, so it is not proposed: {why}"));
-            return None;
+            return Vec::new();
         }
-        candidate = candidate.mentioning(mentioned);
-        candidate.remarks.push(why);
+        return vec![Candidate { remarks: vec![why], ..candidate }];
     }
-    if candidate.variables.is_empty() {
-        return None;
+    if look.rows.is_empty() {
+        if look.elsewhere {
+            ground.note(format!(
+                "{} takes variables from objects that are not among these manifests, so it is not \
+                 known which",
+                inert(&place)
+            ));
+        }
+        return Vec::new();
     }
-    let mut from = BTreeMap::new();
-    for row in &look.rows {
+    let from = |row: &Row| {
         let outside = row.from.iter().filter(|(path, _)| !is_yaml(path) && !has_end(path, "json"));
         let outside = outside.map(|(path, origin)| (path.clone(), origin.clone())).collect();
-        from.extend(links::words(&outside, name, None));
+        links::words(&outside, name, None)
+    };
+    let is_like = |first: &Row, row: &Row| row.variables == first.variables;
+    let [first, others @ ..] = look.rows.as_slice() else { return Vec::new() };
+    let containers: Vec<_> = look.rows.iter().map(container).collect();
+    if (look.idle == 0 && others.iter().all(|row| is_like(first, row)))
+        || containers.iter().any(Option::is_none)
+    {
+        // Of objects none can be named alone: those that hold nothing are not missing it.
+        let optional = look.idle > 0;
+        let all = whole().holding(&look.rows);
+        let all = look.rows.iter().fold(all, |all, row| all.from(from(row)));
+        return vec![Candidate { optional, ..all }];
     }
-    Some(Candidate { from, ..candidate })
+    look.rows
+        .iter()
+        .zip(containers)
+        .filter_map(|(row, found)| Some((row, found?)))
+        .map(|(row, (workload, container))| {
+            let (label, place) =
+                (format!("{name} {workload}/{container}"), format!("{place} {workload}"));
+            let kind = kind(Some(&workload), Some(&container));
+            Candidate::new(kind, label, place, guess.clone(), because).holding([row]).from(from(row))
+        })
+        .collect()
+}
+
+/// `deploy/api` and `web` of `deploy/api/web`, also behind a namespace.
+fn container(row: &Row) -> Option<(String, String)> {
+    let Some(Instance::Container(name)) = &row.instance else { return None };
+    match name.split('/').rev().collect::<Vec<_>>().as_slice() {
+        [container, workload, kind, ..] => {
+            Some((format!("{kind}/{workload}"), (*container).to_owned()))
+        }
+        _ => None,
+    }
 }
 
 #[cfg(test)]
