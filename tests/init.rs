@@ -1,15 +1,21 @@
 //! `stalekey init`: what it finds in projects as people have them, and what it writes.
 
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/context.rs"]
 mod context;
 #[path = "init/hostile.rs"]
 mod hostile;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/inventory.rs"]
 mod inventory;
+#[path = "support/nobody.rs"]
+mod nobody;
 #[path = "init/processes.rs"]
 mod processes;
 #[path = "init/projects.rs"]
 mod projects;
+#[path = "init/terminal.rs"]
+mod terminal;
 #[path = "init/updates.rs"]
 mod updates;
 

@@ -40,6 +40,8 @@ mod proof;
 mod scan;
 #[path = "leaks/screens.rs"]
 mod screens;
+#[path = "leaks/survey.rs"]
+mod survey;
 #[path = "leaks/views.rs"]
 mod views;
 #[path = "leaks/world.rs"]

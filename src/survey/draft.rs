@@ -22,7 +22,9 @@ version = 1
 pub fn whole(survey: &Survey, salt: &[u8; 32]) -> String {
     let mut text = HEAD.to_owned();
     let salt: String = salt.iter().map(|byte| format!("{byte:02x}")).collect();
-    text.push_str("\n# Whoever has the same salt gets the same fingerprints: a team can compare them. ");
+    text.push_str(
+        "\n# Whoever has the same salt gets the same fingerprints: a team can compare them. ",
+    );
     text.push_str(&format!("Not secret.\n[fingerprint]\nsalt = \"{salt}\"\n"));
     credentials(&mut text, survey);
     unknown(&mut text, survey);

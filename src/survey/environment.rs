@@ -49,8 +49,7 @@ pub(super) fn of_path(path: &str) -> Option<Guess> {
 /// By the name of a file. The first word of the table counts: `.env.production.local` is for
 /// production.
 pub(super) fn of_file(name: &str) -> Option<Guess> {
-    let parts: Vec<String> =
-        name.split(['.', '-', '_']).map(str::to_ascii_lowercase).collect();
+    let parts: Vec<String> = name.split(['.', '-', '_']).map(str::to_ascii_lowercase).collect();
     let (word, environment) =
         WORDS.iter().find(|(word, _)| parts.iter().any(|part| part == word))?;
     Some(Guess::new(environment, format!("`{word}` in its name")))

@@ -158,7 +158,8 @@ impl<'a> Ground<'a> {
             look.elsewhere |= matches!(reading.state, State::Opaque(OpaqueReason::Elsewhere));
             row.from.extend(origins(kind, reading));
             if let State::Unreadable(why) = &reading.state {
-                let place = why.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
+                let place =
+                    why.place.as_ref().map(|place| format!("{place}: ")).unwrap_or_default();
                 look.unreadable.get_or_insert_with(|| inert(&format!("{place}{}", why.detail)));
             }
             if look.reader.is_none() {
@@ -195,8 +196,8 @@ fn is_blank(occurrence: &Occurrence<SecretValue>) -> bool {
 fn origins(kind: &LayerSpec, reading: &Reading<SecretValue>) -> BTreeMap<String, Origin> {
     let own: BTreeSet<String> = kind.paths().into_iter().map(plain).collect();
     let winners = || reading.occurrences.iter().filter(|occurrence| occurrence.wins);
-    let from_variables = winners()
-        .any(|occurrence| matches!(occurrence.origin, Origin::ComposeEnvironment));
+    let from_variables =
+        winners().any(|occurrence| matches!(occurrence.origin, Origin::ComposeEnvironment));
     reading
         .occurrences
         .iter()

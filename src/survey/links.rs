@@ -112,8 +112,8 @@ fn named_file(ground: &Ground<'_>, path: &str, because: &str) -> Option<Candidat
     if rows.is_empty() {
         return None;
     }
-    let guess = environment::of_path(path)
-        .unwrap_or_else(|| environment::Guess::default("development"));
+    let guess =
+        environment::of_path(path).unwrap_or_else(|| environment::Guess::default("development"));
     let folder = path.rsplit_once('/').and_then(|(folder, _)| folder.rsplit('/').next());
     let name = path.rsplit('/').next().unwrap_or(path);
     let name = folder.map_or_else(|| name.to_owned(), |folder| format!("{folder} {name}"));
@@ -204,9 +204,8 @@ fn visible(name: &str) -> String {
 pub(super) fn link(candidates: &mut [Candidate], present: &[Option<usize>]) {
     for number in 0..candidates.len() {
         let (candidate, rest) = (&candidates[number], &*candidates);
-        let unit = candidate.unit.as_ref().filter(|_| {
-            matches!(candidate.kind, LayerSpec::Process { .. })
-        });
+        let unit =
+            candidate.unit.as_ref().filter(|_| matches!(candidate.kind, LayerSpec::Process { .. }));
         let by_unit = unit.and_then(|unit| {
             rest.iter().position(|other| {
                 matches!(other.kind, LayerSpec::Systemd { .. }) && other.unit.as_ref() == Some(unit)

@@ -50,10 +50,9 @@ impl Universe {
             if variables.is_empty() {
                 continue;
             }
-            let is_free =
-                |name: &str| own.iter().all(|credential| credential.id != name);
-            let names = std::iter::once(id.to_owned())
-                .chain((2..).map(|number| format!("{id}-{number}")));
+            let is_free = |name: &str| own.iter().all(|credential| credential.id != name);
+            let names =
+                std::iter::once(id.to_owned()).chain((2..).map(|number| format!("{id}-{number}")));
             let Some(name) = names.into_iter().find(|name| is_free(name)) else { continue };
             credentials.push(CredentialFacts {
                 id: name,

@@ -77,11 +77,7 @@ struct Passed {
 }
 
 /// Lists what `wants` a path; the nearest folders first, so that the bound cuts the deepest.
-pub(super) fn walk(
-    folder: &Path,
-    wants: &dyn Fn(&str) -> bool,
-    notes: &mut Vec<String>,
-) -> Tree {
+pub(super) fn walk(folder: &Path, wants: &dyn Fn(&str) -> bool, notes: &mut Vec<String>) -> Tree {
     let mut tree = Tree::default();
     let mut passed = Passed::default();
     let mut left = MOST_ENTRIES;
@@ -156,14 +152,17 @@ fn shown(path: &str) -> String {
 }
 
 impl Passed {
-    fn tell(self, notes: &mut Vec<String>) {
+    fn tell(mut self, notes: &mut Vec<String>) {
+        self.links.sort_unstable();
         if !self.skipped.is_empty() {
             let folders: Vec<String> = self
                 .skipped
                 .iter()
-                .map(|(name, count)| {
-                    if *count == 1 { (*name).to_owned() } else { format!("{name} ({count})") }
-                })
+                .map(
+                    |(name, count)| {
+                        if *count == 1 { (*name).to_owned() } else { format!("{name} ({count})") }
+                    },
+                )
                 .collect();
             notes.push(format!("not looked into: {}", folders.join(", ")));
         }

@@ -65,10 +65,9 @@ fn a_process_of_this_user_is_a_layer_by_its_program_and_folder() {
     let rows = report.rows().iter().filter(|row| row["layer"] == "api worker process");
     assert_eq!(rows.filter(|row| row["state"] == "found").count(), 2);
     // They are known now, whatever the layer is called.
-    let renamed = text.replace("api worker process", "workers").replace(
-        "name = \"worker\", folder = \"api\"",
-        "folder = \"api\"",
-    );
+    let renamed = text
+        .replace("api worker process", "workers")
+        .replace("name = \"worker\", folder = \"api\"", "folder = \"api\"");
     context.write("stalekey.toml", &renamed);
     let again = context.init(&["--update", "--running"]);
     assert!(again.stdout.contains("Nothing is new"), "{again:?}");

@@ -190,7 +190,10 @@ fn a_service_in_go_with_manifests() {
     ]);
     assert_eq!(layers(&context.written()), wanted);
     every_layer_is_a_row(&context);
-    assert!(run.stdout.contains("templates of Helm") && run.stdout.contains("charts/api"), "{run:?}");
+    assert!(
+        run.stdout.contains("templates of Helm") && run.stdout.contains("charts/api"),
+        "{run:?}"
+    );
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn an_update_appends_and_keeps_every_byte() {
     let run = context.init(&["--update"]);
     let text = context.written();
     let added = text.strip_prefix(BY_HAND).expect("what was there stands there");
-    assert!(!added.contains("the file"), "{added}");
+    assert!(!added.contains("name = \"the file\""), "{added}");
     let wanted = expected(&[
         ("web .env.staging", "dotenv staging gpt"),
         ("web .env.production", "dotenv production mistral"),

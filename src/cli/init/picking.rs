@@ -126,8 +126,7 @@ mod tests {
     #[case("1-3 5", Some(&[0, 1, 2, 4]))]
     #[case("5,2, 2", Some(&[1, 4]))]
     fn answers(#[case] answer: &str, #[case] expected: Option<&[usize]>) {
-        let expected =
-            expected.map_or(Picked::Nothing, |numbers| Picked::These(numbers.to_vec()));
+        let expected = expected.map_or(Picked::Nothing, |numbers| Picked::These(numbers.to_vec()));
         assert_eq!(read(answer, 5), Ok(expected));
     }
 

@@ -9,8 +9,24 @@ use super::table::{LaunchEnvironment, Process, ProcessTable};
 
 /// Shells and what people and sessions hold open: they hand variables on, and send no key.
 const SESSIONS: &[&str] = &[
-    "bash", "csh", "dash", "fish", "init", "ksh", "login", "screen", "sh", "ssh-agent", "sshd",
-    "su", "sudo", "systemd", "tcsh", "tmux", "tmux: server", "zsh",
+    "bash",
+    "csh",
+    "dash",
+    "fish",
+    "init",
+    "ksh",
+    "login",
+    "screen",
+    "sh",
+    "ssh-agent",
+    "sshd",
+    "su",
+    "sudo",
+    "systemd",
+    "tcsh",
+    "tmux",
+    "tmux: server",
+    "zsh",
 ];
 
 /// Processes of one program, in one folder, of one unit.

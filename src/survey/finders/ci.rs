@@ -28,9 +28,8 @@ fn wants(path: &str) -> bool {
 fn platform(path: &str) -> Option<&'static str> {
     let name = base_name(path);
     let is_below = |folder: &str| {
-        path.rsplit_once('/').is_some_and(|(above, _)| {
-            above == folder || above.ends_with(&format!("/{folder}"))
-        })
+        path.rsplit_once('/')
+            .is_some_and(|(above, _)| above == folder || above.ends_with(&format!("/{folder}")))
     };
     if is_yaml(name) && is_below(".github/workflows") {
         Some("github")
@@ -38,8 +37,7 @@ fn platform(path: &str) -> Option<&'static str> {
         Some("gitlab")
     } else if name == "config.yml" && is_below(".circleci") {
         Some("circleci")
-    } else if is_yaml(name)
-        && (name.starts_with("azure-pipelines") || is_below(".azure-pipelines"))
+    } else if is_yaml(name) && (name.starts_with("azure-pipelines") || is_below(".azure-pipelines"))
     {
         Some("azure")
     } else if is_yaml(name) && is_below(".buildkite") {

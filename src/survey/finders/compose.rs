@@ -67,9 +67,8 @@ fn projects(ground: &Ground<'_>, folder: &str, names: &[&str]) -> Vec<(Vec<Strin
         projects.push((std::iter::once(main).chain(over).map(path).collect(), because));
     }
     let of_main = main.map(|main| services(ground, &path(main))).unwrap_or_default();
-    let is_further = |name: &&&str| {
-        !FILES.contains(*name) && !OVERRIDES.contains(*name) && !is_template(name)
-    };
+    let is_further =
+        |name: &&&str| !FILES.contains(*name) && !OVERRIDES.contains(*name) && !is_template(name);
     for name in names.iter().filter(is_further) {
         let own = services(ground, &path(name));
         match main {

@@ -125,7 +125,11 @@ fn of_folder(ground: &Ground<'_>, folder: &str, files: &[&str]) -> Vec<Candidate
     // What a start without a mode of its own reads.
     if !modes.iter().any(|mode| environment::of_word(mode) == Some("development")) {
         sets.push(
-            order.iter().filter(|name| !name.contains('*')).filter_map(|name| there(name)).collect(),
+            order
+                .iter()
+                .filter(|name| !name.contains('*'))
+                .filter_map(|name| there(name))
+                .collect(),
         );
     }
     let grouped: BTreeSet<String> = sets.iter().flatten().cloned().collect();
@@ -136,14 +140,11 @@ fn of_folder(ground: &Ground<'_>, folder: &str, files: &[&str]) -> Vec<Candidate
 }
 
 /// In which order the files of this folder are read together, where they are.
-fn framework(
-    ground: &Ground<'_>,
-    folder: &str,
-    files: &[&str],
-) -> Option<&'static [&'static str]> {
+fn framework(ground: &Ground<'_>, folder: &str, files: &[&str]) -> Option<&'static [&'static str]> {
     let general = join(folder, ".env");
     let of_kind = |path: &&&str| base_name(path).starts_with(".env");
-    let first = files.iter().find(|path| **path == general).or_else(|| files.iter().find(of_kind))?;
+    let first =
+        files.iter().find(|path| **path == general).or_else(|| files.iter().find(of_kind))?;
     let kind = LayerSpec::Dotenv { files: vec![(*first).to_owned()], dialect: None };
     let (reader, _) = ground.look(&kind).reader?;
     FRAMEWORKS.iter().find(|(name, _)| *name == reader).map(|(_, order)| *order)
@@ -160,10 +161,12 @@ fn of_files(ground: &Ground<'_>, files: &[String]) -> Option<Candidate> {
     let row = rows.into_iter().next()?;
     let (reader, because) = reader?;
     let first = files.first()?;
-    let guess = files.iter().find_map(|path| environment::of_file(base_name(path)).filter(|found| {
-        // Of several files `.env.local` says nothing.
-        files.len() == 1 || found.name != "development" || !path.ends_with(".env.local")
-    }));
+    let guess = files.iter().find_map(|path| {
+        environment::of_file(base_name(path)).filter(|found| {
+            // Of several files `.env.local` says nothing.
+            files.len() == 1 || found.name != "development" || !path.ends_with(".env.local")
+        })
+    });
     let guess = guess
         .or_else(|| environment::of_folder(folder_of(first)))
         .unwrap_or_else(|| Guess::default("development"));
@@ -174,7 +177,11 @@ fn of_files(ground: &Ground<'_>, files: &[String]) -> Option<Candidate> {
         let name = format!("{} ({})", short_name(&join(folder, ".env files")), guess.name);
         (name, files.join(" "), format!("dotenv files that {reader} reads together"))
     };
-    let remark = format!("read as {reader}: {because}");
+    let remark = if because.starts_with("nothing") {
+        format!("read as {reader}, as {because}: `dialect = \"…\"` does")
+    } else {
+        format!("read as {reader}: {because}")
+    };
     let candidate = Candidate::new(kind, name, place, guess, why).holding([&row]);
     Some(Candidate { remarks: vec![inert(&remark)], ..candidate })
 }

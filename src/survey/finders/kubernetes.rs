@@ -124,8 +124,7 @@ fn is_listed(own: &Kustomization, all: &[Kustomization]) -> bool {
 }
 
 fn is_below(path: &str, folder: &str) -> bool {
-    !folder.is_empty()
-        && path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
+    !folder.is_empty() && path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'))
 }
 
 fn kustomization(ground: &Ground<'_>, path: &str) -> Kustomization {
@@ -201,12 +200,7 @@ fn plain_folders(ground: &Ground<'_>, manifests: &[&str]) -> Vec<Candidate> {
 
 /// The layers of these manifests: one, or one for each container that is given something where others
 /// are not, as those would be rows in which it is missing.
-fn layers_of(
-    ground: &Ground<'_>,
-    paths: Vec<String>,
-    name: &str,
-    because: &str,
-) -> Vec<Candidate> {
+fn layers_of(ground: &Ground<'_>, paths: Vec<String>, name: &str, because: &str) -> Vec<Candidate> {
     let guess = paths
         .iter()
         .find_map(|path| environment::of_path(path).or_else(|| environment::of_folder(path)))
@@ -269,7 +263,9 @@ fn layers_of(
             let (label, place) =
                 (format!("{name} {workload}/{container}"), format!("{place} {workload}"));
             let kind = kind(Some(&workload), Some(&container));
-            Candidate::new(kind, label, place, guess.clone(), because).holding([row]).from(from(row))
+            Candidate::new(kind, label, place, guess.clone(), because)
+                .holding([row])
+                .from(from(row))
         })
         .collect()
 }

@@ -56,12 +56,17 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
         }
     }
     if !elsewhere.is_empty() {
-        let programs: Vec<String> = elsewhere
-            .iter()
-            .map(|(program, count)| {
-                if *count == 1 { inert(program) } else { format!("{} ({count})", inert(program)) }
-            })
-            .collect();
+        let programs: Vec<String> =
+            elsewhere
+                .iter()
+                .map(|(program, count)| {
+                    if *count == 1 {
+                        inert(program)
+                    } else {
+                        format!("{} ({count})", inert(program))
+                    }
+                })
+                .collect();
         ground.note(format!(
             "processes that hold a variable of the catalogue and work outside this folder, not \
              proposed: {}",
@@ -127,7 +132,8 @@ fn of_folder(holder: &Holder, folder: &str) -> Candidate {
 }
 
 fn counted(count: usize) -> String {
-    let what = if count == 1 { "a process runs".to_owned() } else { format!("{count} processes run") };
+    let what =
+        if count == 1 { "a process runs".to_owned() } else { format!("{count} processes run") };
     format!("{what}, launched with a variable of the catalogue")
 }
 
