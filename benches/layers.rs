@@ -66,6 +66,7 @@ fn check(inventory: &Inventory, catalogue: &Arc<Catalogue>) -> Arc<Snapshot> {
         endpoints: BTreeMap::new(),
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
+        rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
         tour: None,
     };

@@ -1,13 +1,17 @@
 //! Arguments, one file per command, exit codes. Nothing is judged or drawn here.
 
 mod arguments;
+mod audit;
 mod check;
 mod completions;
+mod confirm;
 mod dashboard;
 mod demo;
 mod explain;
 mod fingerprint;
+mod history;
 mod init;
+mod operator;
 mod providers;
 mod schema;
 mod setting;
@@ -95,6 +99,9 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         None if io::stdout().is_terminal() => dashboard::run(&arguments.run),
         None => check::run(&arguments.run, check::Options::default()),
         Some(Command::Check { run, options }) => check::run(&run, options),
+        Some(Command::Audit { run, options }) => audit::run(&run, &options),
+        Some(Command::Confirm { run, options }) => confirm::run(&run, &options),
+        Some(Command::History(options)) => history::run(&options),
         Some(Command::Explain { code }) => explain::run(code.as_deref()),
         Some(Command::Fingerprint(options)) => fingerprint::run(&options),
         Some(Command::Providers { options, run }) => providers::run(&options, &run),

@@ -19,6 +19,8 @@ pub mod place;
 pub mod query;
 pub mod reading;
 pub mod request;
+pub mod restart;
+pub mod rotation;
 pub mod running;
 pub mod secret;
 pub mod snapshot;

@@ -20,6 +20,7 @@ use std::{
 
 use tokio::sync::{mpsc, watch as latest};
 
+pub use flow::RotationSetup;
 pub use live::start;
 
 use crate::{
@@ -54,6 +55,8 @@ pub struct Setup {
     pub endpoints: BTreeMap<String, Endpoint>,
     /// What the inventory may do beyond looking at its own folder.
     pub trust: Arc<Trust>,
+    /// What is known of rotations.
+    pub rotations: RotationSetup,
     /// Look at these environments only; empty: all.
     pub environments: BTreeSet<String>,
     /// Look at these credentials only; empty: all.

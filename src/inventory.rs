@@ -6,7 +6,7 @@
 
 mod check;
 pub mod discovery;
-mod duration;
+pub mod duration;
 mod endpoint;
 mod kinds;
 mod model;
@@ -64,6 +64,8 @@ pub struct Inventory {
     pub path: Option<PathBuf>,
     /// What relative paths are relative to.
     pub folder: PathBuf,
+    /// SHA-256 of its bytes, as `sha256:…`; `None` when it was made in memory.
+    pub digest: Option<String>,
     /// How often, how fast, how long.
     pub settings: Settings,
     /// Salt of the fingerprints (SECURITY F1). Not secret.

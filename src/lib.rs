@@ -48,6 +48,7 @@ pub mod probe;
 pub mod protection;
 pub mod providers;
 pub mod report;
+pub mod rotation;
 pub mod strict_toml;
 pub mod survey;
 pub mod tui;

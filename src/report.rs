@@ -1,5 +1,8 @@
 //! Writers over a snapshot. Each writes one format and knows nothing but the snapshot.
 
+pub mod checklist;
+pub mod confirmation;
+pub mod evidence;
 pub mod human;
 pub mod json;
 pub mod page;

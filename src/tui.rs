@@ -16,6 +16,7 @@ pub mod keymap;
 pub mod marks;
 pub mod message;
 pub mod model;
+pub mod rotation;
 pub mod runtime;
 pub mod table;
 pub mod terminal;
@@ -47,6 +48,8 @@ pub struct Options {
     pub ascii: bool,
     /// No colour, whatever the theme (`NO_COLOR`).
     pub no_color: bool,
+    /// What is done once everything has been looked at, as if a person had done it.
+    pub first: Option<action::Action>,
     /// There is no inventory: what to say where the table would be, its first line as a heading.
     pub welcome: Vec<String>,
 }

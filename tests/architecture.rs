@@ -20,8 +20,8 @@ struct Rule {
 }
 
 const SYSTEM: [&str; 5] = ["std::fs", "std::net", "std::env", "std::process", "tokio"];
-const READS: [&str; 7] =
-    ["domain", "formats", "providers", "inventory", "layers", "probe", "strict_toml"];
+const READS: [&str; 8] =
+    ["domain", "formats", "providers", "inventory", "layers", "probe", "rotation", "strict_toml"];
 
 const RULES: &[Rule] = &[
     Rule {
@@ -62,6 +62,12 @@ const RULES: &[Rule] = &[
         crates: None,
         never: &["std::net", "std::process", "tokio", "reqwest", "ratatui"],
     },
+    Rule {
+        module: "rotation",
+        modules: &["domain", "inventory"],
+        crates: None,
+        never: &["tokio", "reqwest", "ratatui"],
+    },
     Rule { module: "engine", modules: &READS, crates: None, never: &["reqwest", "ratatui"] },
     Rule {
         module: "report",
@@ -89,6 +95,7 @@ const RULES: &[Rule] = &[
             "probe",
             "providers",
             "report",
+            "rotation",
             "strict_toml",
             "survey",
             "tui",
@@ -237,6 +244,7 @@ fn foreign_crates() -> BTreeSet<String> {
     let tables = [
         &manifest["dependencies"],
         &manifest["target"]["cfg(target_os = \"linux\")"]["dependencies"],
+        &manifest["target"]["cfg(not(target_os = \"linux\"))"]["dependencies"],
     ];
     let names = tables.into_iter().filter_map(toml::Value::as_table).flat_map(|table| table.keys());
     names.map(|name| name.replace('-', "_")).collect()

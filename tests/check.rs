@@ -21,6 +21,7 @@ mod context;
 mod contract;
 #[path = "support/inventory.rs"]
 mod inventory;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/provider.rs"]
 mod provider;
 #[path = "support/wait.rs"]

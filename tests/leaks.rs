@@ -36,6 +36,8 @@ mod plan;
 mod process;
 #[path = "leaks/proof.rs"]
 mod proof;
+#[path = "leaks/rotation.rs"]
+mod rotation;
 #[path = "leaks/scan.rs"]
 mod scan;
 #[path = "leaks/screens.rs"]

@@ -86,6 +86,7 @@ fn setup(folder: &Path) -> Setup {
         endpoints: BTreeMap::new(),
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
+        rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
         tour: None,
     }

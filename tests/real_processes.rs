@@ -16,7 +16,10 @@ mod programs;
 #[path = "support/wait.rs"]
 mod wait;
 
+use std::cell::RefCell;
+
 use rstest::rstest;
+use serde_json::Value;
 
 use context::{Report, TestContext};
 use contract::validate;
@@ -30,6 +33,8 @@ struct Scene {
     provider: Collector,
     old: String,
     new: String,
+    /// What was last said by one who may not read the memory.
+    blind: RefCell<Option<Report>>,
 }
 
 impl Scene {
@@ -37,7 +42,8 @@ impl Scene {
     fn new() -> Self {
         let context = TestContext::new();
         let (old, new) = (context.key("old"), context.key("new"));
-        let scene = Self { provider: Collector::start(), context, old, new };
+        let scene =
+            Self { provider: Collector::start(), context, old, new, blind: RefCell::default() };
         for (name, text) in programs::SOURCES {
             scene.context.write(name, text);
         }
@@ -82,10 +88,36 @@ impl Scene {
             let report = self.context.finish(command, "").json();
             validate(&report);
             self.compare(&report);
+            self.blind.replace(Some(report));
         }
         let report = self.context.run(&arguments).json();
         validate(&report);
         report
+    }
+
+    /// Where it was said what an action gives, it is the key that was sent after it. Gives whether it
+    /// was said in this report, which is the last.
+    fn acted(&self, report: &Report, action: &str, pid: u64) -> bool {
+        let sent = self.provider.last_of(pid).expect("it has sent something");
+        let is_new = sent == self.new;
+        assert!(is_new || sent == self.old, "what was sent is one of the two");
+        let said = |report: &Report| {
+            // Who may not see which process it is says nothing.
+            let is_one = |row: &&Value| row["layer"] == "app" && !row["instance"].is_null();
+            let rows: Vec<_> = report.rows().iter().filter(is_one).collect();
+            let after = rows.iter().filter_map(|row| row["after"].as_array()).flatten();
+            let of_action: Vec<_> = after.filter(|it| it["action"] == action).collect();
+            assert_eq!(of_action.len(), rows.len(), "{action} is offered: {:#}", report.0["rows"]);
+            let sure: Vec<_> = of_action.iter().filter(|it| it["gives"] != "unknown").collect();
+            let given = &report.row(if is_new { ".env" } else { "old.env" })["key"]["fingerprint"];
+            for prediction in &sure {
+                assert_eq!(&prediction["key"]["fingerprint"], given, "{action}: {prediction:#}");
+                assert_eq!(prediction["helps"], is_new, "{prediction:#}");
+            }
+            sure.len() == of_action.len()
+        };
+        self.blind.borrow().iter().for_each(|report| _ = said(report));
+        said(report)
     }
 
     /// Every row of a process that has sent something must be right or `unproven`. Gives how many
@@ -142,7 +174,10 @@ fn what_a_program_sends_is_what_the_row_says(
     let scene = Scene::new();
     let before = scene.start(&words, how, exported.then_some(&*scene.old)).ready();
     scene.rotate();
-    let after = scene.start(&words, how, exported.then_some(&*scene.new)).ready();
+    let report = scene.check(&format!("pid = {}", before.pid()));
+    let mut after = scene.start(&words, how, exported.then_some(&*scene.new)).ready();
+    after.ask();
+    assert!(scene.acted(&report, "restart", after.pid().into()));
     for (mut program, key) in [(before, &scene.old), (after, &scene.new)] {
         program.ask();
         assert_eq!(scene.provider.last_of(program.pid().into()).as_ref(), Some(key));
@@ -194,10 +229,15 @@ fn workers_of_gunicorn(
     let helped = scene.provider.last_of(second).as_ref() == Some(&scene.new);
     assert!(helped || !promised, "a fix that was promised works");
     assert!(promised || !helped || !memory_can_be_read(), "a fix that works is promised");
-    scene.compare(&scene.check(&matching));
+    let told = scene.acted(&report, "reload", second);
+    // A preloaded application looks as a configuration does that loads its file again.
+    let alike = (preload && how == "dotenv") || (title && how == "none");
+    assert_eq!(told, !alike, "{row:#}");
 
     let mut afresh = scene.start(&words, how, (how == "none").then_some(&*scene.new));
     let worker = afresh.ask_at_its_port();
+    assert!(scene.acted(&report, "restart", worker));
+    scene.compare(&scene.check(&matching));
     assert_eq!(scene.provider.last_of(worker).as_ref(), Some(&scene.new));
     let told = scene.compare(&scene.check(&format!("port = {}", afresh.port())));
     assert!(told == 1 || !memory_can_be_read());
@@ -238,6 +278,11 @@ fn what_a_watcher_starts_again(#[case] service: &str, #[case] how: &str, #[case]
     let helped = scene.provider.last_of(second).as_ref() == Some(&scene.new);
     assert!(helped || !promised, "a fix that was promised works");
     assert!(promised || !helped || !memory_can_be_read(), "a fix that works is promised");
+    let told = scene.acted(&report, "save_source", second);
+    assert!(told || !memory_can_be_read(), "{row:#}");
+
+    let mut afresh = scene.start(&words, how, exported.then_some(&*scene.new));
+    assert!(scene.acted(&report, "restart", afresh.ask_at_its_port()));
     scene.compare(&scene.check(&matching));
 }
 
@@ -253,8 +298,8 @@ fn workers_of_uvicorn(#[case] service: &str, #[case] how: &str, #[case] exported
     before.ask_at_its_port();
     scene.rotate();
     let mut after = scene.start(&words, how, exported.then_some(&*scene.new));
-    after.ask_at_its_port();
-    for service in [&before, &after] {
+    let worker = after.ask_at_its_port();
+    for (service, afresh) in [(&before, Some(worker)), (&after, None)] {
         let report = wait::until("a row for each worker", || {
             let report = scene.check(&format!("pid = {}", service.pid()));
             let rows = report.rows().iter().filter(|row| row["layer"] == "app").count();
@@ -262,12 +307,14 @@ fn workers_of_uvicorn(#[case] service: &str, #[case] how: &str, #[case] exported
         });
         let told = scene.compare(&report);
         assert!(told >= 1 || !memory_can_be_read());
+        assert!(afresh.is_none_or(|worker| scene.acted(&report, "restart", worker)));
     }
 }
 
 /// PM2 restarts with the copy of the environment that it has kept, unless it is told otherwise.
 #[rstest]
 #[case::fork(&[], "none")]
+#[case::fork_dotenv(&[], "dotenv")]
 #[case::cluster(&["-i", "1"], "none")]
 #[case::cluster_dotenv(&["-i", "1"], "dotenv")]
 fn what_pm2_starts(#[case] options: &[&str], #[case] how: &str) {
@@ -298,12 +345,18 @@ fn what_pm2_starts(#[case] options: &[&str], #[case] how: &str) {
 
     pm2.run(&["restart", "api"], &variables(&scene.new));
     let second = ask_another_at(port, first);
+    let told = scene.acted(&report, "restart", second);
+    // Workers of a cluster get their copy after the start, when their program loads its file too;
+    // here the daemon itself was started with what it has a copy of.
+    assert!(told == (options.is_empty() || how == "none") || !memory_can_be_read());
     scene.compare(&scene.check(&matching));
     let kept = scene.provider.last_of(second).as_ref() == Some(&scene.old);
     assert_eq!(kept, how == "none", "PM2 keeps its copy");
 
     pm2.run(&["restart", "api", "--update-env"], &variables(&scene.new));
     let third = ask_another_at(port, second);
+    assert!(scene.blind.take().is_some() || memory_can_be_read());
+    assert!(scene.acted(&report, "update_env", third));
     assert_eq!(scene.provider.last_of(third).as_ref(), Some(&scene.new));
     let told = scene.compare(&scene.check(&matching));
     assert!(told == 1 || !memory_can_be_read());

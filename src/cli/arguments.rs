@@ -10,7 +10,9 @@ use clap::{
     error::{ContextKind, ContextValue, ErrorKind},
 };
 
-use super::{Exit, check, demo, fingerprint, init, providers, setting::RunArguments};
+use super::{
+    Exit, audit, check, confirm, demo, fingerprint, history, init, providers, setting::RunArguments,
+};
 
 /// Names the layer that still holds the old API key.
 ///
@@ -35,6 +37,22 @@ pub(super) enum Command {
     },
     /// Find the layers below this folder, and write an inventory of them
     Init(init::Options),
+    /// Before a rotation: every place of a key, what would break, and the state that is left behind
+    Audit {
+        #[command(flatten)]
+        run: RunArguments,
+        #[command(flatten)]
+        options: audit::Options,
+    },
+    /// After a rotation: whether every layer has moved, the new key works and the old one is refused
+    Confirm {
+        #[command(flatten)]
+        run: RunArguments,
+        #[command(flatten)]
+        options: confirm::Options,
+    },
+    /// What was recorded of rotations; `verify` checks that nothing was changed
+    History(history::Options),
     /// The page of a diagnosis, e.g. `stalekey explain SK201`; without a code, all of them
     Explain {
         /// SK201

@@ -13,26 +13,26 @@ use super::{
 use crate::{
     engine::{self, Setup},
     inventory::user_settings,
-    tui::{self, Keymap, Theme},
+    tui::{self, Keymap, Theme, action::Action},
 };
 
 /// Opens the dashboard on the user's inventory; without one, its welcome screen.
 pub(super) fn run(arguments: &RunArguments) -> Result<Exit, Failure> {
     let user = setting::user()?;
     match setting::setup(arguments, &user) {
-        Ok(setup) => open(setup, &user),
+        Ok(setup) => open(setup, &user, None),
         Err(Failure::NoInventory { looked_in }) => welcome_screen(looked_in, &user),
         Err(failure) => Err(failure),
     }
 }
 
 /// Opens the dashboard on any setup. The first frame is drawn before the engine is started.
-pub(super) fn open(setup: Setup, user: &User) -> Result<Exit, Failure> {
+pub(super) fn open(setup: Setup, user: &User, first: Option<Action>) -> Result<Exit, Failure> {
     let start = move || {
         let handle = engine::start(setup);
         tui::Handle { snapshots: handle.snapshots, commands: handle.commands }
     };
-    show(start, options(user)?)
+    show(start, tui::Options { first, ..options(user)? })
 }
 
 /// The words of a first start; they stay on the terminal after it is left.
@@ -56,7 +56,8 @@ fn options(user: &User) -> Result<tui::Options, Failure> {
         user_settings::Theme::ColourBlind => Theme::ColourBlind,
     };
     let ascii = user.settings.ascii || !speaks_utf8();
-    Ok(tui::Options { keymap, theme, ascii, no_color: no_color(), welcome: Vec::new() })
+    let no_color = no_color();
+    Ok(tui::Options { keymap, theme, ascii, no_color, first: None, welcome: Vec::new() })
 }
 
 fn show(start: impl FnOnce() -> tui::Handle, options: tui::Options) -> Result<Exit, Failure> {

@@ -16,6 +16,7 @@ use super::{
     Exit, Failure,
     check::{self, FailOn, Format},
     dashboard,
+    operator::operator,
     setting::{self, User},
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         fingerprint::FingerprintKey,
         inert::{inert, quoted},
     },
-    engine::{Setup, TourGuide},
+    engine::{RotationSetup, Setup, TourGuide},
     formats::Environment,
     inventory,
     providers::Catalogue,
@@ -51,7 +52,7 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     if options.format.is_none() && io::stdout().is_terminal() {
         let demo = Demo::temporary().map_err(|error| could_not_start(&error))?;
         let setup = setup(&demo, &user, true)?;
-        return dashboard::open(setup, &user);
+        return dashboard::open(setup, &user, None);
     }
     let cleaner = Cleaner::on(Signals::listen()?);
     let setup = cleaner.hold(|| {
@@ -83,6 +84,12 @@ fn setup(demo: &Demo, user: &User, guided: bool) -> Result<Setup, Failure> {
         endpoints: std::collections::BTreeMap::new(),
         environments: std::collections::BTreeSet::new(),
         credentials: std::collections::BTreeSet::new(),
+        // The history goes away with the sample.
+        rotations: RotationSetup {
+            history: Some(demo.folder().join("history.jsonl")),
+            operator: operator(),
+            old_keys: Vec::new(),
+        },
         // What is built in needs nobody's trust.
         trust: Arc::new(crate::inventory::trust::Trust::All),
         tour: guided.then(|| {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{Exit, Failure, setting};
 use crate::{
     domain::{
-        fingerprint::SHOWN_CHARACTERS,
+        fingerprint::{FingerprintKey, SHOWN_CHARACTERS},
         mask::{length_bucket, mask},
         secret::SecretValue,
     },
@@ -106,6 +106,25 @@ pub(super) fn run(options: &Options) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// The exported fingerprint of a key that a person types for a credential.
+pub(super) fn typed(
+    key: &FingerprintKey,
+    catalogue: &Catalogue,
+    provider: Option<&str>,
+) -> Result<String, Failure> {
+    let secret = from_input()?;
+    if secret.is_empty() {
+        return Err(Failure::Message("error: The key is empty".to_owned()));
+    }
+    if catalogue.recognise(&secret, provider).is_none() && !key.is_team() {
+        return Err(Failure::Message(format!(
+            "error: That value has no fingerprint that may be kept: {}",
+            why_none(catalogue, provider)
+        )));
+    }
+    Ok(key.export(&key.fingerprint(&secret)))
+}
+
 fn why_none(catalogue: &Catalogue, provider: Option<&str>) -> String {
     match provider.and_then(|id| catalogue.provider(id)) {
         Some(provider) => format!("it has no key format of {}", provider.name()),
@@ -125,7 +144,7 @@ fn from_variable(name: &str) -> Result<SecretValue, Failure> {
 
 /// On a terminal it is typed without echo; from a pipe it is taken as it comes, but for one final
 /// newline, which `echo` adds.
-fn from_input() -> Result<SecretValue, Failure> {
+pub(super) fn from_input() -> Result<SecretValue, Failure> {
     let unreadable = |_| Failure::Message("error: Standard input could not be read".to_owned());
     if io::stdin().is_terminal() {
         let typed = rpassword::prompt_password("key (not shown): ").map_err(unreadable)?;

@@ -10,10 +10,10 @@ use std::{
 
 use clap::Args;
 
-use super::{Failure, user_salt};
+use super::{Failure, operator::operator, user_salt};
 use crate::{
     domain::{fingerprint::FingerprintKey, inert::inert, secret::SecretValue},
-    engine::Setup,
+    engine::{RotationSetup, Setup},
     formats::Environment,
     inventory::{
         Inventory, Settings, discovery,
@@ -22,6 +22,7 @@ use crate::{
     },
     probe::Endpoint,
     providers::Catalogue,
+    rotation,
 };
 
 /// What to look at, and what may be sent.
@@ -100,6 +101,7 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
     arguments.overrule(&mut inventory.settings);
     check_names(arguments, &inventory)?;
     let fingerprint_key = fingerprint_key(&user.settings, inventory.salt)?;
+    let history = history_of(&inventory);
     Ok(Setup {
         fingerprint_key,
         catalogue: Arc::clone(&user.catalogue),
@@ -109,10 +111,17 @@ pub(super) fn setup(arguments: &RunArguments, user: &User) -> Result<Setup, Fail
         endpoints: typed_endpoints(arguments, &inventory)?,
         environments: arguments.environment.iter().cloned().collect::<BTreeSet<_>>(),
         credentials: arguments.credential.iter().cloned().collect::<BTreeSet<_>>(),
+        rotations: RotationSetup { history, operator: operator(), old_keys: Vec::new() },
         trust: Arc::new(Trust::All),
         tour: None,
         inventory,
     })
+}
+
+/// Where the history of an inventory is kept.
+fn history_of(inventory: &Inventory) -> Option<PathBuf> {
+    let state = user_salt::state_folder()?;
+    Some(rotation::place(&state, inventory.path.as_deref()?))
 }
 
 /// A team key replaces the inventory's salt, and that the user's own (SECURITY F1, F4).

@@ -4,24 +4,28 @@ use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{ErrorKind, Write as _},
     os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use crate::domain::{fingerprint::FingerprintKey, inert::inert};
 
 const FILE_NAME: &str = "fingerprint-salt";
 
+/// Where stalekey keeps what it has to remember; `None` where there is no home.
+pub(super) fn state_folder() -> Option<PathBuf> {
+    let folders = directories::ProjectDirs::from("", "", "stalekey")?;
+    Some(folders.state_dir().unwrap_or_else(|| folders.data_local_dir()).to_owned())
+}
+
 /// Reads the salt in the state folder; makes it at the first call.
 ///
 /// # Errors
 /// A message with the place and the next step.
 pub(super) fn read_or_make() -> Result<[u8; 32], String> {
-    let folders = directories::ProjectDirs::from("", "", "stalekey");
-    let Some(folders) = folders else {
-        return Err(failed(Path::new("~"), "there is no home folder"));
-    };
-    let folder = folders.state_dir().unwrap_or_else(|| folders.data_local_dir());
-    in_folder(folder)
+    match state_folder() {
+        Some(folder) => in_folder(&folder),
+        None => Err(failed(Path::new("~"), "there is no home folder")),
+    }
 }
 
 fn in_folder(folder: &Path) -> Result<[u8; 32], String> {

@@ -2,7 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::domain::snapshot::{Row, RowIdentity};
+use crate::domain::{
+    restart::Configured,
+    snapshot::{Row, RowIdentity},
+};
 
 /// One path from an origin to the last layer that takes its value from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +37,26 @@ impl<'a> Sources<'a> {
             }
         }
         sources
+    }
+
+    /// The nearest layer from which a start of this row takes its value: the first that is no running
+    /// thing, and the running ones before it.
+    pub(super) fn configured<'rows>(
+        &self,
+        rows: &'rows [Row],
+        row: &Row,
+    ) -> Option<Configured<'rows>> {
+        let mut through = Vec::new();
+        let mut at = &rows[self.index(row)?];
+        while at.running {
+            through.push(at);
+            // A circle of sources has no beginning.
+            if through.len() > rows.len() {
+                return None;
+            }
+            at = &rows[self.index(at)?];
+        }
+        Some(Configured { row: at, through })
     }
 
     /// What its own layer configures, for a row that runs; else the first row of its source.

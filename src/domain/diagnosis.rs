@@ -44,6 +44,7 @@ mod sk503;
 mod sk504;
 mod sk505;
 mod sk601;
+mod sk620;
 
 use std::collections::BTreeSet;
 
@@ -175,6 +176,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk504 "SK504" "the provider could not be asked";
     sk505 "SK505" "nothing runs";
     sk601 "SK601" "one key in several environments";
+    sk620 "SK620" "an old key has come back";
 };
 
 /// The diagnosis with this code, in any case.

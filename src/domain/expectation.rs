@@ -1,7 +1,7 @@
 //! Which key is the expected one of an (environment, credential), and why.
 //!
-//! In this order: the user's mark, `expect` in the inventory, the `reference` layer, the only key
-//! that the provider accepts, the key of the newest change. Otherwise it is undecided.
+//! In this order: the user's mark, `expect` in the inventory, the `reference` layer, the new key of an
+//! open rotation, the only key that the provider accepts, the key of the newest change. Otherwise it is undecided.
 
 use jiff::Timestamp;
 
@@ -39,6 +39,13 @@ pub enum Wanted {
     },
     /// The key that this layer holds.
     HeldBy(String),
+    /// The new key of an open rotation; as for a description.
+    Rotated {
+        /// How it was named: `the key ending in f3A9`.
+        description: String,
+        /// The keys that fit.
+        keys: Vec<Fingerprint>,
+    },
 }
 
 /// A reading and what the provider says of its key.
@@ -68,6 +75,7 @@ impl Candidates<'_> {
         by_wish(ExpectedBy::Mark)
             .or_else(|| by_wish(ExpectedBy::Inventory))
             .or_else(|| by_wish(ExpectedBy::Reference))
+            .or_else(|| by_wish(ExpectedBy::Rotation))
             .or_else(|| self.only_accepted())
             .or_else(|| self.newest_change())
     }
@@ -77,7 +85,8 @@ impl Candidates<'_> {
             (Wanted::Marked(fingerprint), ExpectedBy::Mark) => {
                 Some(self.describe(*fingerprint, by))
             }
-            (Wanted::Described { description, keys }, ExpectedBy::Inventory) => {
+            (Wanted::Described { description, keys }, ExpectedBy::Inventory)
+            | (Wanted::Rotated { description, keys }, ExpectedBy::Rotation) => {
                 let accepted: Vec<Fingerprint> =
                     keys.iter().copied().filter(|key| self.is_accepted(*key)).collect();
                 match (keys.as_slice(), accepted.as_slice()) {

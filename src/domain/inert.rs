@@ -65,6 +65,14 @@ pub fn quoted(word: &str) -> String {
     }
 }
 
+/// With a large letter at its beginning.
+pub fn capitalised(text: &str) -> String {
+    let mut characters = text.chars();
+    characters
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
     age::{age, span},
-    chain::{self, Chain},
+    chain::{self, Chain, Sources},
     credential::CredentialFacts,
     diagnosis::{self, Finding, Scene},
     expectation::{Answered, Candidates, Wish},
@@ -14,6 +14,8 @@ use crate::domain::{
     layer::LayerFacts,
     outcome::{Outcome, ProbeReason, ProbeResult},
     reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
+    restart,
+    rotation::Retired,
     snapshot::{Expected, ExpectedBy, Row, RowIdentity},
     verdict::{Certainty, Verdict},
 };
@@ -39,6 +41,8 @@ pub struct Question {
     pub probes: Vec<ProbeResult>,
     /// Which keys are wanted.
     pub wishes: Vec<Wish>,
+    /// Keys that rotations replace, or have replaced.
+    pub retired: Vec<Retired>,
     /// The present.
     pub now: Timestamp,
 }
@@ -76,10 +80,12 @@ pub fn judge(question: Question) -> Judgement {
         .zip(decisions)
         .map(|((reading, probe), decision)| {
             let (layer, group) = (layer_of(&reading), groups.get(&reading));
-            row(reading, probe, decision, group, layer)
+            let retired = retired(&question.retired, &reading).cloned();
+            row(reading, probe, decision, group, layer, retired)
         })
         .collect();
     rows.sort_by_cached_key(|row| ranks.of_row(&row.identity));
+    predict(&mut rows);
     let chains = chain::chains(&rows);
     let scene = Scene::new(&rows, &question.credentials, question.now);
     let findings = diagnosis::detect(&scene);
@@ -89,6 +95,18 @@ pub fn judge(question: Question) -> Judgement {
         }
     }
     Judgement { rows, findings, chains }
+}
+
+/// What starting them again would do to the rows that run.
+fn predict(rows: &mut [Row]) {
+    if rows.iter().all(|row| !row.running) {
+        return;
+    }
+    let sources = Sources::of(rows);
+    let after: Vec<_> = rows.iter().map(|row| restart::predict(rows, &sources, row)).collect();
+    for (row, after) in rows.iter_mut().zip(after) {
+        row.after = after;
+    }
 }
 
 /// What holds for all rows of one (environment, credential).
@@ -151,6 +169,7 @@ fn row(
     decision: Decision,
     group: &Group,
     layer: Option<&LayerFacts>,
+    retired: Option<Retired>,
 ) -> Row {
     let (verdict, certainty, rank, mut reason) = decision;
     let remedy = match &reading.state {
@@ -186,10 +205,12 @@ fn row(
         owner: layer.and_then(|layer| layer.owner.clone()),
         probe,
         expected: group.expected.clone(),
+        retired,
         verdict,
         certainty,
         reason,
         findings: Vec::new(),
+        after: Vec::new(),
     }
 }
 
@@ -222,7 +243,7 @@ fn decide(
             certain(Verdict::Missing, "defined, but empty; an empty value still wins".to_owned())
         }
         State::Opaque(reason) => opaque(question, reading, layer, *reason),
-        State::Found(key) => found(group, reading, probe, key),
+        State::Found(key) => found(group, reading, probe, key, retired(&question.retired, reading)),
     }
 }
 
@@ -307,7 +328,23 @@ impl Changed {
     }
 }
 
-fn found(group: &Group, reading: &Reading<Key>, probe: &ProbeResult, key: &Key) -> Decision {
+/// The rotation that the key of this reading goes with, or has gone with.
+fn retired<'a>(retired: &'a [Retired], reading: &Reading<Key>) -> Option<&'a Retired> {
+    let exported = reading.state.found()?.exported.as_deref()?;
+    retired.iter().rev().find(|retired| {
+        retired.fingerprint == exported
+            && retired.credential == reading.credential
+            && retired.environments.contains(&reading.environment)
+    })
+}
+
+fn found(
+    group: &Group,
+    reading: &Reading<Key>,
+    probe: &ProbeResult,
+    key: &Key,
+    retired: Option<&Retired>,
+) -> Decision {
     let by_rank = match reading.rank {
         Rank::Launch | Rank::Memory | Rank::Inferred => Certainty::Likely,
         _ => Certainty::Certain,
@@ -324,6 +361,19 @@ fn found(group: &Group, reading: &Reading<Key>, probe: &ProbeResult, key: &Key) 
         let flags: Vec<&str> = key.flags.iter().map(|flag| flag.name()).collect();
         let reason = format!("the value is damaged: {}", flags.join(", "));
         return decision(Verdict::Malformed, by_rank, reason);
+    }
+    // What a person or the inventory says to be expected ranks above the history.
+    let wanted = group.expected.as_ref().is_some_and(|expected| {
+        expected.fingerprint == Some(key.fingerprint)
+            && !matches!(expected.by, ExpectedBy::Provider | ExpectedBy::NewestChange)
+    });
+    if let Some(retired) = retired.filter(|_| !wanted) {
+        let what = match retired.ended_at {
+            None => "which it is to replace",
+            Some(_) => "which it had replaced",
+        };
+        let reason = format!("{wording} the old key of rotation {}, {what}", retired.rotation);
+        return decision(Verdict::Stale, by_rank, reason);
     }
     let Some(expected) = &group.expected else {
         return if group.pending {
@@ -452,3 +502,5 @@ pub(crate) fn ago(now: Timestamp, then: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;

@@ -390,6 +390,7 @@ mod tests {
                 instance: None,
             },
             running: kind.is_running(),
+            retired: None,
             kind,
             variable: Some("OPENAI_API_KEY".into()),
             place: Some(Place::at(Position { line: 3, column: 1 }).in_file(format!("{layer}/x"))),
@@ -411,6 +412,7 @@ mod tests {
             certainty: Certainty::Certain,
             reason: String::new(),
             findings: if verdict == Verdict::Stale { vec![0] } else { Vec::new() },
+            after: Vec::new(),
         }
     }
 

@@ -134,6 +134,8 @@ pub enum OpaqueReason {
     GivenLater,
     /// The process has overwritten its environment block.
     Erased,
+    /// The system does not show what the process was launched with; that is no sign of anything.
+    NotShown,
     /// The value is a reference that another tool resolves (`op://…`, a file variable).
     Reference,
     /// The platform hides or masks the value in its export.
@@ -161,6 +163,7 @@ impl OpaqueReason {
                  the start is that of its daemon"
             }
             Self::Erased => "the process has overwritten its environment block",
+            Self::NotShown => "the system does not show what the process was launched with",
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
             Self::Elsewhere => "set, if at all, in a place that is only named here",

@@ -63,6 +63,9 @@ pub enum SupervisorKind {
     Nodemon,
     /// The daemon of PM2.
     Pm2,
+    /// The same where it runs a program as workers of a cluster, which get their variables after
+    /// their start.
+    Pm2Cluster,
 }
 
 impl SupervisorKind {
@@ -77,6 +80,7 @@ impl SupervisorKind {
             Self::NodeWatch => "node-watch",
             Self::Nodemon => "nodemon",
             Self::Pm2 => "pm2",
+            Self::Pm2Cluster => "pm2-cluster",
         }
     }
 
@@ -90,7 +94,7 @@ impl SupervisorKind {
             Self::DjangoReload => "Django's reloader",
             Self::NodeWatch => "`node --watch`",
             Self::Nodemon => "nodemon",
-            Self::Pm2 => "the PM2 daemon",
+            Self::Pm2 | Self::Pm2Cluster => "the PM2 daemon",
         }
     }
 

@@ -13,6 +13,8 @@ use crate::domain::{
     outcome::ProbeResult,
     place::Place,
     reading::{Evidence, Occurrence, OtherReading, Problem, Rank, RequestContext, State},
+    restart::{Action, Prediction},
+    rotation::{Progress as RotationProgress, Retired},
     trap::Trapped,
     verdict::{Certainty, Verdict},
     way::EndpointFacts,
@@ -55,6 +57,8 @@ pub enum ExpectedBy {
     Inventory,
     /// The `reference` layer of the inventory.
     Reference,
+    /// The new key of an open rotation.
+    Rotation,
     /// The only key that the provider accepts.
     Provider,
     /// The key of the newest change; verdicts are then likely.
@@ -68,6 +72,7 @@ impl ExpectedBy {
             Self::Mark => "mark",
             Self::Inventory => "inventory",
             Self::Reference => "reference",
+            Self::Rotation => "rotation",
             Self::Provider => "provider",
             Self::NewestChange => "newest_change",
         }
@@ -79,6 +84,7 @@ impl ExpectedBy {
             Self::Mark => "you marked it",
             Self::Inventory => "the inventory expects it",
             Self::Reference => "the reference layer holds it",
+            Self::Rotation => "the open rotation brings it",
             Self::Provider => "it is the only key the provider accepts",
             Self::NewestChange => "it is the newest change",
         }
@@ -126,6 +132,8 @@ pub struct Row {
     pub probe: ProbeResult,
     /// Which key is expected here.
     pub expected: Option<Expected>,
+    /// The rotation that its key has gone with, or is to go with.
+    pub retired: Option<Retired>,
     /// What is true of it.
     pub verdict: Verdict,
     /// How sure that is.
@@ -134,6 +142,8 @@ pub struct Row {
     pub reason: String,
     /// Indexes into [`Snapshot::findings`], the most severe first.
     pub findings: Vec<usize>,
+    /// What a restart would load, and whatever else can be done to what runs; the best one first.
+    pub after: Vec<Prediction>,
 }
 
 impl Row {
@@ -146,6 +156,11 @@ impl Row {
     pub fn label(&self) -> String {
         let RowIdentity { layer, instance, host, .. } = &self.identity;
         row_label(layer, instance.as_ref(), host.as_deref())
+    }
+
+    /// What starting it again would do.
+    pub fn after_restart(&self) -> Option<&Prediction> {
+        self.after.iter().find(|prediction| prediction.action == Action::Restart)
     }
 
     /// Since when it holds what it holds: the start of a process, the change of a file.
@@ -205,6 +220,8 @@ pub struct Snapshot {
     pub summary: Summary,
     /// Every URL that was asked, with how it is reached and how long its last answers took.
     pub endpoints: BTreeMap<String, EndpointFacts>,
+    /// The open rotations, and how far they have come.
+    pub rotations: Vec<RotationProgress>,
     /// What a person should know of this run: proxy in use, host that asked to wait.
     pub notices: Vec<String>,
     /// The guided tour, in the demo.

@@ -2,6 +2,7 @@
 
 mod picture;
 mod requests;
+mod rotations;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -39,6 +40,9 @@ use crate::{
     layers::{self, ReadFiles, Surroundings},
     probe::{Counts, Limits, Plan, Prober, way_to},
 };
+
+pub use rotations::RotationSetup;
+use rotations::Rotations;
 
 /// An answer of a key that is not alive is asked again after this long, whatever `probe_every` says.
 const NOT_ALIVE_AGAIN: Duration = Duration::from_mins(1);
@@ -117,6 +121,7 @@ pub(super) struct Flow {
     endpoints: BTreeMap<String, EndpointFacts>,
     progress: Progress,
     revision: u64,
+    rotations: Rotations,
     pub(super) tour: Option<Tour>,
 }
 
@@ -164,6 +169,7 @@ impl Flow {
             endpoints: BTreeMap::new(),
             progress: Progress::default(),
             revision: 0,
+            rotations: Rotations::default(),
             tour: setup.tour.as_ref().map(|guide| guide.tour.borrow().clone()),
             setup,
         };
@@ -223,6 +229,7 @@ impl Flow {
         self.progress = Progress { running: true, done: 0, total: layers.len() };
         self.reading = layers.len();
         self.read_at = Timestamp::now();
+        self.load_rotations();
         self.start_reading(layers.into_iter().collect());
     }
 
@@ -337,7 +344,7 @@ impl Flow {
     /// the tags of opaque values do not depend on which file was read first.
     pub(super) fn settle(&mut self) {
         for (layer, readings) in std::mem::take(&mut self.arrived) {
-            let interned = readings
+            let interned: Vec<Reading<Key>> = readings
                 .into_iter()
                 .map(|reading| {
                     let provider = self
@@ -362,14 +369,23 @@ impl Flow {
                     })
                 })
                 .collect();
+            self.keep_old_keys(&interned);
             self.readings.insert(layer, interned);
+        }
+    }
+
+    pub(super) fn keep_old_keys(&mut self, readings: &[Reading<Key>]) {
+        for reading in readings {
+            if let Some(key) = reading.state.found() {
+                self.rotations.keep(&reading.environment, &reading.credential, key);
+            }
         }
     }
 
     /// What is to be asked: every key that has no answer, or one that is due.
     pub(super) fn questions(&self) -> (Vec<ProbeIdentity>, Vec<Plan>) {
         let mut models: BTreeMap<ProbeIdentity, BTreeSet<String>> = BTreeMap::new();
-        for reading in self.readings.values().flatten() {
+        for reading in self.readings.values().flatten().chain(&self.spare_readings()) {
             let Some(credential) = self.credential(reading) else { continue };
             let Ok(identity) = plan(&self.setup, credential, reading) else { continue };
             let known = self.answers.get(&identity).is_some_and(|answer| !answer.due);
@@ -382,7 +398,7 @@ impl Flow {
             .into_iter()
             .flat_map(|wish| match wish.wanted {
                 Wanted::Marked(key) => vec![key],
-                Wanted::Described { keys, .. } => keys,
+                Wanted::Described { keys, .. } | Wanted::Rotated { keys, .. } => keys,
                 Wanted::HeldBy(_) => Vec::new(),
             })
             .collect();
@@ -527,8 +543,10 @@ impl Flow {
                     .chain(losing)
             })
             .collect();
-        self.interner.keep_only(|fingerprint| held.contains(&fingerprint));
-        self.answers.retain(|identity, _| held.contains(&identity.fingerprint));
+        let rotations = &self.rotations;
+        let kept = |key: Fingerprint| held.contains(&key) || rotations.keeps(key);
+        self.interner.keep_only(kept);
+        self.answers.retain(|identity, _| kept(identity.fingerprint));
     }
 
     fn timed_out(&self, layer: usize) -> Vec<Reading<SecretValue>> {

@@ -140,6 +140,7 @@ impl Live {
             Command::Expect { environment, credential, fingerprint } => {
                 self.flow.mark(environment, credential, fingerprint);
             }
+            Command::Rotation(wish) => self.flow.record(wish),
             Command::Cancel => self.flow.cancel(),
             Command::NextStep => {
                 if let Some(guide) = &self.guide {

@@ -57,6 +57,7 @@ impl WatchList {
             .collect()
     }
 
+    #[cfg(any(target_os = "linux", test))]
     fn watched_folders(&self) -> BTreeSet<PathBuf> {
         let parents = self.files.keys().filter_map(|file| file.parent()).map(Path::to_owned);
         parents.chain(self.folders.keys().chain(self.manifests.keys()).cloned()).collect()

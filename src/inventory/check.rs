@@ -51,6 +51,7 @@ pub(super) fn check(
         path: None,
         folder: folder.to_owned(),
         settings,
+        digest: None,
         salt,
         credentials,
         environments,

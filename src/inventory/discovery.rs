@@ -155,6 +155,8 @@ impl InventoryFile {
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         let mut inventory = super::parse(&self.text, &self.display_name(), folder, providers)?;
         inventory.path = Some(self.path.clone());
+        let hex: String = self.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        inventory.digest = Some(format!("sha256:{hex}"));
         Ok(inventory)
     }
 }

@@ -13,6 +13,11 @@ pub(super) const HELP: &str = "write it like \"500ms\", \"60s\", \"5m\", \"1h30m
 #[schemars(inline, extend("pattern" = "^([0-9]+(ms|s|m|h|d|w))+$", "examples" = ["60s", "1h30m"]))]
 pub(super) struct DurationText(pub(super) String);
 
+/// Reads a length of time that a person typed; `None` when it is none.
+pub fn read(text: &str) -> Option<Duration> {
+    DurationText(text.to_owned()).read()
+}
+
 impl DurationText {
     /// `None` when it is no length of time, or none at all.
     pub(super) fn read(&self) -> Option<Duration> {

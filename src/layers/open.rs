@@ -115,8 +115,9 @@ fn system(error: &std::io::Error) -> Failure {
     failure(Errno::from_io_error(error).unwrap_or(Errno::IO))
 }
 
-fn timestamp(seconds: i64, nanoseconds: u64) -> Option<Timestamp> {
-    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
+/// Systems have different types for the second part.
+fn timestamp(seconds: i64, nanoseconds: impl TryInto<i32>) -> Option<Timestamp> {
+    Timestamp::new(seconds, nanoseconds.try_into().ok()?).ok()
 }
 
 fn refuse_what_is_no_file(stat: &Stat) -> Result<(), Failure> {

@@ -9,6 +9,8 @@ mod permission;
 mod selector;
 mod service;
 mod sockets;
+#[cfg(any(not(target_os = "linux"), test))]
+mod system;
 mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -53,7 +55,7 @@ pub(super) fn read(
 ) -> Vec<Found> {
     let table = surroundings.processes();
     if !table.is_supported() {
-        let detail = "processes can be read on Linux only";
+        let detail = "the system does not list its processes";
         return vec![absent(Absence::Unreadable(Unreadable::new(
             UnreadableKind::Unsupported,
             detail,
@@ -99,6 +101,7 @@ enum Launch {
     Known(Variables),
     Erased,
     NoPermission,
+    NotShown,
     Failed,
 }
 
@@ -126,6 +129,8 @@ impl Reader<'_> {
         let launch = self.launch(process.pid)?;
         let live = table.live_environment(process.pid, &self.wanted, self.symbols);
         let supervisor = table.supervisor(process);
+        let in_a_cluster =
+            matches!(&launch, Launch::Known(then) if first(then, NODE_CLUSTER).is_some());
         let look = match (live, launch) {
             (Live::Environment(now), launch) => self.live(process, &now, launch),
             (Live::Gone, _) => return None,
@@ -155,7 +160,11 @@ impl Reader<'_> {
                     started_at: process.started_at,
                     supervisor: supervisor.map(|(supervisor, kind)| Supervisor {
                         pid: supervisor.pid,
-                        kind,
+                        kind: if kind == SupervisorKind::Pm2 && in_a_cluster {
+                            SupervisorKind::Pm2Cluster
+                        } else {
+                            kind
+                        },
                         holds: None,
                     }),
                     remedy: look.remedy,
@@ -172,6 +181,7 @@ impl Reader<'_> {
             LaunchEnvironment::Block(block) => Launch::Known(self.variables(&block)),
             LaunchEnvironment::Erased => Launch::Erased,
             LaunchEnvironment::NoPermission => Launch::NoPermission,
+            LaunchEnvironment::NotShown => Launch::NotShown,
             LaunchEnvironment::Failed => Launch::Failed,
             LaunchEnvironment::Gone => return None,
         })
@@ -192,15 +202,18 @@ impl Reader<'_> {
     /// What it holds now, and beside it what it was launched with where that was something else.
     fn live(&self, process: &Process, now: &[Variable], launch: Launch) -> Look {
         let (then, erased) = match launch {
-            Launch::Known(then) => (then, false),
-            _ => (Vec::new(), true),
+            Launch::Known(then) => (then, None),
+            Launch::Erased => (Vec::new(), Some(OpaqueReason::Erased)),
+            Launch::NoPermission | Launch::NotShown | Launch::Failed => {
+                (Vec::new(), Some(OpaqueReason::NotShown))
+            }
         };
         let differs = |(name, value): &Variable| {
             self.wanted.contains(name.as_str()) && first(now, name) != Some(value)
         };
         let changed = now.iter().any(|(name, value)| first(&then, name) != Some(value))
             || then.iter().any(differs);
-        if process.keeps_own_table() && !erased && !changed {
+        if process.keeps_own_table() && erased.is_none() && !changed {
             let remedy = format!(
                 "`{}` keeps variables in a table of its own; a restart makes it sure",
                 process.program
@@ -210,6 +223,16 @@ impl Reader<'_> {
         let mut contents = Contents::default();
         occurrences(&mut contents, now, &Origin::LiveEnvironment, true);
         occurrences(&mut contents, &then, &Origin::LaunchEnvironment, false);
+        // What cannot be seen is no sign that it was launched without them.
+        contents.occurrences.extend(self.wanted.iter().filter_map(|variable| {
+            Some(Occurrence {
+                variable: (*variable).to_owned(),
+                place: NOWHERE,
+                origin: Origin::LaunchEnvironment,
+                yields: Yield::Opaque(erased?),
+                wins: false,
+            })
+        }));
         Look {
             contents: Ok(contents),
             undefined: OpaqueReason::NotInLiveEnvironment,
@@ -228,6 +251,11 @@ impl Reader<'_> {
     ) -> Look {
         let remedy = match live {
             Live::NoPermission => self.rights.to_see_live(),
+            Live::Unsupported => {
+                "this system does not tell what a process holds now; a restart makes \
+                                  it sure"
+                    .to_owned()
+            }
             Live::Changing => "it changed while it was read: check again".to_owned(),
             _ => "its program does not tell where its environment is (linked statically, or \
                   stripped); a restart makes it sure"
@@ -247,6 +275,11 @@ impl Reader<'_> {
                 launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy))
             }
             Launch::Erased => launched(&[], OpaqueReason::Erased, Some(remedy)),
+            Launch::NotShown => {
+                let remedy =
+                    "run stalekey as root, or as the user of the process: that may show it";
+                launched(&[], OpaqueReason::NotShown, Some(remedy.to_owned()))
+            }
             Launch::NoPermission => {
                 let user = self.table.user(process.user_id);
                 let remedy = self.rights.to_see_launch(process.user_id, &user);

@@ -13,6 +13,12 @@ use crate::{
 const LEAST_TELLING_PREFIX: usize = 4;
 
 impl Catalogue {
+    /// Whether one of these words has the format of a key.
+    pub fn finds_a_key(&self, text: &str) -> bool {
+        text.split(|character: char| character.is_whitespace() || "=:,;'\"`()".contains(character))
+            .any(|word| self.recognised(word.as_bytes(), None).is_some())
+    }
+
     /// The format of the value, when it is one of a provider's. A format that others share counts
     /// only for the provider that is `assigned` to the credential. Of several the one with the
     /// longest public prefix is it; then one that nobody shares, then the assigned provider's, then

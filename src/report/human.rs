@@ -8,6 +8,9 @@ use crate::{
     domain::{
         age::age,
         diagnosis::{Finding, Severity},
+        inert::capitalised,
+        restart::told,
+        rotation::Progress,
         running::ProcessFacts,
         snapshot::{Row, Snapshot},
         verdict::{Certainty, Verdict},
@@ -25,6 +28,9 @@ pub fn write(snapshot: &Snapshot, style: Style, out: &mut dyn Write) -> io::Resu
     let paint = Paint { style };
     write_rows(snapshot, &paint, out)?;
     write_findings(snapshot, &paint, out)?;
+    for progress in &snapshot.rotations {
+        write_rotation(progress, out)?;
+    }
     for notice in &snapshot.notices {
         writeln!(out, "note: {notice}")?;
     }
@@ -127,22 +133,54 @@ fn cells(row: &Row, snapshot: &Snapshot, paint: &Paint) -> [String; COLUMNS] {
 
 fn write_findings(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
     for finding in &snapshot.findings {
-        write_finding(finding, paint, out)?;
+        write_finding(finding, &snapshot.rows, paint, out)?;
         writeln!(out)?;
     }
     Ok(())
 }
 
-fn write_finding(finding: &Finding, paint: &Paint, out: &mut dyn Write) -> io::Result<()> {
+/// How far a rotation is, what comes next, and what revoking the old key now would break.
+fn write_rotation(progress: &Progress, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(
+        out,
+        "rotation {}: {} of {} layers hold the new key",
+        progress.rotation,
+        progress.moved(),
+        progress.total()
+    )?;
+    if let Some(next) = progress.next() {
+        writeln!(out, "  next: `{}`: {}", next.member.label(), next.reason)?;
+    }
+    let layers = progress.would_break();
+    if !layers.is_empty() {
+        writeln!(
+            out,
+            "  do not revoke the old key yet: {} would break: {}",
+            if layers.len() == 1 {
+                "1 layer".to_owned()
+            } else {
+                format!("{} layers", layers.len())
+            },
+            layers.join(", ")
+        )?;
+    }
+    Ok(())
+}
+
+fn write_finding(
+    finding: &Finding,
+    rows: &[Row],
+    paint: &Paint,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let severity = finding.severity;
     let code = paint.severity(severity, &format!("{} {}", finding.code, severity.name()));
     writeln!(out, "{code}: {}", finding.message)?;
-    match finding.restart_helps {
-        Some(true) => writeln!(out, "  A restart will help.")?,
-        Some(false) if severity == Severity::Error => {
-            writeln!(out, "  A restart will not help.")?;
-        }
-        _ => {}
+    let told = told(finding, rows)
+        .filter(|_| finding.restart_helps == Some(true) || severity == Severity::Error);
+    if let Some((restart, because)) = told {
+        let because = because.map(|because| format!(": {because}")).unwrap_or_default();
+        writeln!(out, "  {}{because}.", capitalised(restart))?;
     }
     for fix in &finding.fixes {
         writeln!(out, "  fix: {}", fix.text)?;

@@ -3,15 +3,20 @@
 //! Its types are its own, so that a change of the domain cannot change the contract unseen; the
 //! schema is generated from them and committed.
 
+mod after;
+mod rotations;
+
 use std::{
     collections::BTreeMap,
     io::{self, BufWriter, Write},
 };
 
 use jiff::Timestamp;
+use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use self::after::PredictionReport;
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -72,6 +77,8 @@ pub struct Report<'a> {
     chains: Vec<ChainReport<'a>>,
     /// Every URL that was asked.
     endpoints: BTreeMap<&'a str, EndpointReport<'a>>,
+    /// Rotations that go on.
+    rotations: Vec<RotationReport<'a>>,
     /// What a person should know of this run.
     notices: &'a [String],
 }
@@ -133,6 +140,8 @@ struct RowReport<'a> {
     probe: ProbeReport<'a>,
     /// Null while undecided.
     expected: Option<ExpectedReport<'a>>,
+    /// Null unless a rotation of the history is about its key.
+    retired: Option<RetiredReport<'a>>,
     verdict: &'a str,
     /// certain or likely.
     certainty: &'a str,
@@ -151,6 +160,9 @@ struct RowReport<'a> {
     /// What other plausible readers of the same file see, where they disagree.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     other_readings: Vec<OtherReadingReport<'a>>,
+    /// Of what runs: what starting it again would load, the best way first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    after: Vec<PredictionReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -283,8 +295,8 @@ struct ProcessReport<'a> {
 #[derive(Debug, Serialize, JsonSchema)]
 struct SupervisorReport {
     pid: u32,
-    /// gunicorn, uvicorn-workers, uvicorn-reload, flask-reload, django-reload, node-watch, nodemon
-    /// or pm2.
+    /// gunicorn, uvicorn-workers, uvicorn-reload, flask-reload, django-reload, node-watch, nodemon,
+    /// pm2 or pm2-cluster.
     kind: &'static str,
     /// Whether its own environment has the variable; null where that cannot be known.
     holds: Option<bool>,
@@ -370,7 +382,7 @@ impl<'a> EndpointReport<'a> {
 struct ExpectedReport<'a> {
     /// Null for a key that no layer holds, and for an opaque one.
     fingerprint: Option<&'a str>,
-    /// mark, inventory, reference, provider or newest_change.
+    /// mark, inventory, reference, rotation, provider or newest_change.
     by: &'a str,
 }
 
@@ -434,6 +446,7 @@ impl<'a> Report<'a> {
                 .collect(),
             diagnoses: snapshot.findings.iter().map(DiagnosisReport::of).collect(),
             chains: snapshot.chains.iter().map(ChainReport::of).collect(),
+            rotations: snapshot.rotations.iter().map(RotationReport::of).collect(),
             notices: &snapshot.notices,
         }
     }
@@ -477,6 +490,7 @@ impl<'a> RowReport<'a> {
                     outcome: trial.outcome.name(),
                 }),
             },
+            retired: row.retired.as_ref().map(RetiredReport::of),
             expected: row.expected.as_ref().map(|expected| ExpectedReport {
                 fingerprint: expected.exported.as_deref(),
                 by: expected.by.name(),
@@ -493,6 +507,7 @@ impl<'a> RowReport<'a> {
             occurrences: row.occurrences.iter().map(OccurrenceReport::of).collect(),
             traps: row.traps.iter().map(TrapReport::of).collect(),
             other_readings: row.other_readings.iter().map(OtherReadingReport::of).collect(),
+            after: row.after.iter().map(PredictionReport::of).collect(),
         }
     }
 }

@@ -10,6 +10,14 @@ pub enum Scope {
     Filter,
     /// Everything about one row.
     Details,
+    /// A walk through the layers of a credential.
+    Audit,
+    /// The line in which a note is written.
+    Note,
+    /// How far a rotation is.
+    Confirm,
+    /// Layers and environments.
+    Matrix,
     /// The list of actions.
     Help,
 }
@@ -17,7 +25,7 @@ pub enum Scope {
 impl Scope {
     /// Characters are text here, not commands.
     pub const fn takes_text(self) -> bool {
-        matches!(self, Self::Filter | Self::Help)
+        matches!(self, Self::Filter | Self::Note | Self::Help)
     }
 }
 
@@ -62,6 +70,22 @@ pub enum Action {
     CopyCommand,
     /// Copy where the value stands.
     CopyPlace,
+    /// Walk through the layers of a credential, before its rotation.
+    Audit,
+    /// How far a rotation is.
+    Confirm,
+    /// Layers and environments.
+    Matrix,
+    /// The next page of the walk.
+    NextPage,
+    /// The page before.
+    PreviousPage,
+    /// Tick a page off.
+    Tick,
+    /// Write a note on a page.
+    Note,
+    /// Begin a rotation.
+    Begin,
     /// The next step of the tour.
     NextStep,
     /// This list.
@@ -93,11 +117,11 @@ pub struct ActionSpec {
     pub priority: u8,
 }
 
-use Scope::{Details, Filter, Help, Table};
+use Scope::{Audit, Confirm, Details, Filter, Help, Matrix, Note, Table};
 
-const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Help];
+const EVERYWHERE: &[Scope] = &[Table, Filter, Details, Audit, Note, Confirm, Matrix, Help];
 const READING: &[Scope] = &[Table, Details];
-const MOVING: &[Scope] = &[Table, Filter, Details, Help];
+const MOVING: &[Scope] = &[Table, Filter, Details, Audit, Confirm, Matrix, Help];
 
 /// Every action, in the order of footer and help.
 pub const ACTIONS: &[ActionSpec] = &[
@@ -123,7 +147,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::Enter,
         name: "enter",
         chords: &["enter"],
-        scopes: &[Table, Filter, Help],
+        scopes: &[Table, Filter, Note, Confirm, Help],
         footer: Some("details"),
         help: "Everything about the selected row",
         priority: 2,
@@ -228,6 +252,78 @@ pub const ACTIONS: &[ActionSpec] = &[
         priority: 20,
     },
     ActionSpec {
+        action: Action::Audit,
+        name: "audit",
+        chords: &["a"],
+        scopes: READING,
+        footer: Some("audit"),
+        help: "Before a rotation: walk through the layers of this credential, and begin it",
+        priority: 8,
+    },
+    ActionSpec {
+        action: Action::Confirm,
+        name: "confirm",
+        chords: &["c"],
+        scopes: &[Table, Details, Audit],
+        footer: Some("confirm"),
+        help: "After a rotation: whether every layer has moved and the old key is refused",
+        priority: 8,
+    },
+    ActionSpec {
+        action: Action::Matrix,
+        name: "matrix",
+        chords: &["m"],
+        scopes: &[Table, Details, Audit],
+        footer: Some("matrix"),
+        help: "Layers and environments side by side",
+        priority: 12,
+    },
+    ActionSpec {
+        action: Action::NextPage,
+        name: "next-page",
+        chords: &["n", "right"],
+        scopes: &[Audit],
+        footer: Some("next"),
+        help: "The next page of the walk",
+        priority: 3,
+    },
+    ActionSpec {
+        action: Action::PreviousPage,
+        name: "previous-page",
+        chords: &["N", "left"],
+        scopes: &[Audit],
+        footer: Some("before"),
+        help: "The page before",
+        priority: 7,
+    },
+    ActionSpec {
+        action: Action::Tick,
+        name: "tick",
+        chords: &["space"],
+        scopes: &[Audit],
+        footer: Some("tick off"),
+        help: "Tick this layer off, or take that back",
+        priority: 4,
+    },
+    ActionSpec {
+        action: Action::Note,
+        name: "note",
+        chords: &["e"],
+        scopes: &[Audit],
+        footer: Some("note"),
+        help: "Write a note on this layer",
+        priority: 6,
+    },
+    ActionSpec {
+        action: Action::Begin,
+        name: "begin",
+        chords: &["o"],
+        scopes: &[Audit],
+        footer: Some("begin the rotation"),
+        help: "Begin the rotation: what every layer holds now is recorded as its baseline",
+        priority: 5,
+    },
+    ActionSpec {
         action: Action::Down,
         name: "down",
         chords: &["j", "down"],
@@ -258,7 +354,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         action: Action::HalfPageUp,
         name: "half-page-up",
         chords: &["ctrl-u", "pgup"],
-        scopes: &[Table, Details, Help],
+        scopes: &[Table, Details, Audit, Confirm, Matrix, Help],
         footer: None,
         help: "Half a screen up",
         priority: 20,

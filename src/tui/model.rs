@@ -16,10 +16,11 @@ use crate::{
         action::{ACTIONS, Action, ActionSpec, Scope},
         keymap::Keymap,
         marks::Marks,
+        rotation::Audit,
         table::{Grouping, Table, TableLine, Widths},
         text::{age_changes_at, countdown_changes_at},
         theme::{Glyphs, Styles},
-        view::layout::Regions,
+        view::layout::{Extra, Regions},
     },
 };
 
@@ -30,6 +31,20 @@ pub enum Overlay {
     Filter,
     /// Everything about the selected row, scrolled by this many lines.
     Details {
+        /// Lines above the first that is shown.
+        scroll: usize,
+    },
+    /// A walk through the layers of a credential, before its rotation.
+    Audit(Audit),
+    /// The note on a page of that walk is being written.
+    Note(Input),
+    /// How far a rotation is, scrolled by this many lines.
+    Confirm {
+        /// Lines above the first that is shown.
+        scroll: usize,
+    },
+    /// Layers and environments, scrolled by this many lines.
+    Matrix {
         /// Lines above the first that is shown.
         scroll: usize,
     },
@@ -76,6 +91,8 @@ pub struct Model {
     pub selected: Option<RowIdentity>,
     /// What just happened.
     pub toast: Option<Toast>,
+    /// What is done once everything has been looked at.
+    pub first: Option<Action>,
     /// What to say where the table would be, when there is no inventory.
     pub welcome: Vec<String>,
     /// The engine is gone.
@@ -113,6 +130,7 @@ impl Model {
             query: Query::default(),
             selected: None,
             toast: None,
+            first: options.first,
             welcome: options.welcome,
             engine_stopped: false,
             quitting: false,
@@ -133,6 +151,10 @@ impl Model {
             None => Scope::Table,
             Some(Overlay::Filter) => Scope::Filter,
             Some(Overlay::Details { .. }) => Scope::Details,
+            Some(Overlay::Audit(_)) => Scope::Audit,
+            Some(Overlay::Note(_)) => Scope::Note,
+            Some(Overlay::Confirm { .. }) => Scope::Confirm,
+            Some(Overlay::Matrix { .. }) => Scope::Matrix,
             Some(Overlay::Help { .. }) => Scope::Help,
         }
     }
@@ -145,15 +167,18 @@ impl Model {
 
     /// Where everything is on screen; `None` when there is too little of it.
     pub fn regions(&self) -> Option<Regions> {
-        let (notice, tour) = self.extra_lines();
-        Regions::new(self.size, notice, tour)
+        Regions::new(self.size, self.extra_lines())
     }
 
-    /// Whether there is a notice, and a tour, to be shown below the header.
-    pub fn extra_lines(&self) -> (bool, bool) {
+    /// What is to be shown below the header.
+    pub fn extra_lines(&self) -> Extra {
         let tour = self.snapshot.tour.as_ref();
         let told = tour.is_some_and(|tour| tour.next.is_some() || tour.done.is_some());
-        (!self.snapshot.notices.is_empty(), told)
+        Extra {
+            notice: !self.snapshot.notices.is_empty(),
+            tour: told,
+            rotation: !self.snapshot.rotations.is_empty(),
+        }
     }
 
     /// Takes a new picture. The selected row stays selected, wherever it is now.

@@ -10,8 +10,9 @@ use crate::{
         keymap::KeyChord,
         message::{Effect, Message},
         model::{Model, Overlay},
+        rotation,
         table::TableLine,
-        view::{details, layout},
+        view::{self, details, layout},
     },
 };
 
@@ -28,8 +29,12 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             scroll_details(model, 0);
         }
         Message::Snapshot(snapshot) => {
+            let looked = !snapshot.progress.running && !snapshot.rows.is_empty();
             model.take(snapshot);
             scroll_details(model, 0);
+            if let Some(first) = model.first.take_if(|_| looked) {
+                return perform(model, first);
+            }
         }
         Message::CommandRefused => {
             model.complain("The engine is busy and did not take that; press the key again");
@@ -80,6 +85,14 @@ fn perform(model: &mut Model, action: Action) -> Vec<Effect> {
         Action::Back => back(model),
         Action::Enter => return enter(model),
         Action::Filter => model.overlays.push(Overlay::Filter),
+        Action::Audit => rotation::audit(model),
+        Action::Confirm => rotation::confirm(model),
+        Action::Matrix => model.overlays.push(Overlay::Matrix { scroll: 0 }),
+        Action::NextPage => rotation::turn(model, 1),
+        Action::PreviousPage => rotation::turn(model, -1),
+        Action::Tick => return rotation::tick(model),
+        Action::Note => rotation::note(model),
+        Action::Begin => return rotation::open(model),
         Action::Down => move_by(model, 1),
         Action::Up => move_by(model, -1),
         Action::HalfPageDown => move_by(model, half_page(model)),
@@ -172,7 +185,9 @@ fn enter(model: &mut Model) -> Vec<Effect> {
             }
             perform(model, action)
         }
-        Some(Overlay::Details { .. }) => Vec::new(),
+        Some(Overlay::Note(_)) => rotation::keep_note(model),
+        Some(Overlay::Confirm { .. }) => rotation::record_confirmation(model),
+        Some(Overlay::Details { .. } | Overlay::Audit(_) | Overlay::Matrix { .. }) => Vec::new(),
     }
 }
 
@@ -190,6 +205,11 @@ fn type_key(model: &mut Model, chord: KeyChord, event: KeyEvent) {
             if let Some(request) = request {
                 model.filter.handle(request);
                 model.apply_filter();
+            }
+        }
+        Some(Overlay::Note(input)) => {
+            if let Some(request) = request {
+                input.handle(request);
             }
         }
         Some(Overlay::Help { search, .. })
@@ -234,8 +254,8 @@ fn edit(event: KeyEvent) -> Option<InputRequest> {
 
 fn half_page(model: &Model) -> isize {
     let height = match model.scope() {
-        Scope::Details | Scope::Help => layout::popup_inner(model.size).height,
-        _ => model.regions().map_or(1, |regions| regions.rows.height),
+        Scope::Table | Scope::Filter => model.regions().map_or(1, |regions| regions.rows.height),
+        _ => layout::popup_inner(model.size).height,
     };
     isize::try_from(height / 2).unwrap_or(1).max(1)
 }
@@ -243,6 +263,10 @@ fn half_page(model: &Model) -> isize {
 fn move_by(model: &mut Model, by: isize) {
     match model.overlays.last() {
         Some(Overlay::Details { .. }) => scroll_details(model, by),
+        Some(Overlay::Audit(_) | Overlay::Confirm { .. } | Overlay::Matrix { .. }) => {
+            scroll_page(model, by);
+        }
+        Some(Overlay::Note(_)) => {}
         Some(Overlay::Help { search, selected }) => {
             let last = model.help_entries(search.value()).len().saturating_sub(1);
             let to = selected.saturating_add_signed(by).min(last);
@@ -287,6 +311,30 @@ fn scroll_details(model: &mut Model, by: isize) {
         if let Overlay::Details { scroll } = overlay {
             *scroll = scroll.saturating_add_signed(by).min(most);
         }
+    }
+}
+
+/// Scrolls a page of the walk, the confirmation or the matrix.
+fn scroll_page(model: &mut Model, by: isize) {
+    let room = usize::from(layout::popup_inner(model.size).width);
+    let lines = match model.overlays.last() {
+        Some(Overlay::Audit(audit)) => {
+            view::rotation::audit_lines(model, audit, &model.walk(audit), room).len()
+        }
+        Some(Overlay::Confirm { .. }) => model
+            .confirmed()
+            .map_or(0, |progress| view::rotation::confirm_lines(model, progress, room).len()),
+        Some(Overlay::Matrix { .. }) => view::rotation::matrix_lines(model, room).len(),
+        _ => return,
+    };
+    let most = view::rotation::most_scroll(lines, model.size);
+    if let Some(
+        Overlay::Audit(crate::tui::rotation::Audit { scroll, .. })
+        | Overlay::Confirm { scroll }
+        | Overlay::Matrix { scroll },
+    ) = model.overlays.last_mut()
+    {
+        *scroll = scroll.saturating_add_signed(by).min(most);
     }
 }
 

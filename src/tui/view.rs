@@ -19,6 +19,7 @@ pub mod header;
 pub mod help;
 pub mod layout;
 pub mod parts;
+pub mod rotation;
 pub mod rows;
 pub mod why;
 
@@ -72,6 +73,12 @@ fn draw(model: &Model, area: Rect, buffer: &mut Buffer) -> Option<(u16, u16)> {
     for overlay in &model.overlays {
         match overlay {
             Overlay::Filter => {}
+            Overlay::Audit(audit) => rotation::draw_audit(model, audit, area, buffer),
+            Overlay::Confirm { scroll } => rotation::draw_confirm(model, *scroll, area, buffer),
+            Overlay::Matrix { scroll } => rotation::draw_matrix(model, *scroll, area, buffer),
+            Overlay::Note(input) => {
+                cursor = Some(rotation::draw_note(model, input, area, buffer));
+            }
             Overlay::Details { scroll } => details::draw(model, *scroll, area, buffer),
             Overlay::Help { search, selected } => {
                 cursor = help::draw(model, search, *selected, area, buffer);

@@ -373,6 +373,7 @@ impl Scene {
             endpoints: BTreeMap::new(),
             environments: BTreeSet::new(),
             credentials: BTreeSet::new(),
+            rotations: stalekey::engine::RotationSetup::default(),
             trust: Arc::new(stalekey::inventory::trust::Trust::All),
             tour: None,
         }

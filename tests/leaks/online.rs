@@ -99,6 +99,7 @@ fn what_a_hostile_provider_answers_stays_there() {
         endpoints: BTreeMap::new(),
         environments: BTreeSet::new(),
         credentials: BTreeSet::new(),
+        rotations: stalekey::engine::RotationSetup::default(),
         trust: Arc::new(stalekey::inventory::trust::Trust::All),
         tour: None,
     };

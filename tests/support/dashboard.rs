@@ -19,6 +19,7 @@ use stalekey::{
             Evidence, MissingReason, Occurrence, OpaqueReason, Origin, Rank, RequestContext, State,
             Unreadable, UnreadableKind, Yield,
         },
+        restart::{Action, Gives, Prediction},
         running::ProcessFacts,
         secret::SecretValue,
         snapshot::{Expected, ExpectedBy, Progress, Row, RowIdentity, Snapshot, Summary},
@@ -153,6 +154,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
             instance: None,
         },
         running: kind.is_running(),
+        retired: None,
         kind,
         variable: Some("OPENAI_API_KEY".into()),
         place: place.clone(),
@@ -188,6 +190,7 @@ pub(crate) fn row(environment: &str, layer: &str, kind: LayerKind, state: State<
         certainty: Certainty::Certain,
         reason: "Would load the expected key, and the provider accepts it.".into(),
         findings: Vec::new(),
+        after: Vec::new(),
     }
 }
 
@@ -212,6 +215,23 @@ fn worker(pid: u32) -> Row {
     row.verdict = Verdict::Stale;
     row.reason = "Holds the old key now; the provider refuses it.".into();
     row.findings = vec![0];
+    let prediction = |action, key: Key, helps, because: &str| Prediction {
+        action,
+        gives: Gives::Key(key),
+        helps: Some(helps),
+        because: because.into(),
+        how: Fix::text("do it"),
+    };
+    row.after = vec![
+        prediction(Action::Restart, new_key(), true, "`api compose` has that key now"),
+        prediction(
+            Action::Reload,
+            old_key(),
+            false,
+            "the gunicorn master (pid 4180) hands its own environment down, and a program does not \
+             replace what it has unless told to override it",
+        ),
+    ];
     row
 }
 

@@ -11,6 +11,7 @@ use std::{
 pub(crate) struct Provider {
     port: u16,
     asked: Arc<Mutex<Vec<Option<String>>>>,
+    accepted: Arc<Mutex<Vec<String>>>,
 }
 
 impl Provider {
@@ -27,16 +28,16 @@ impl Provider {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
         let asked = Arc::<Mutex<Vec<_>>>::default();
-        let accepted: Arc<[String]> = keys.iter().map(|key| (*key).to_owned()).collect();
-        let (log, open) = (Arc::clone(&asked), Arc::new(open));
+        let accepted: Arc<Mutex<Vec<String>>> =
+            Arc::new(Mutex::new(keys.iter().map(|key| (*key).to_owned()).collect()));
+        let (log, open, all) = (Arc::clone(&asked), Arc::new(open), Arc::clone(&accepted));
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (log, accepted, open) =
-                    (Arc::clone(&log), Arc::clone(&accepted), Arc::clone(&open));
+                let (log, accepted, open) = (Arc::clone(&log), Arc::clone(&all), Arc::clone(&open));
                 thread::spawn(move || serve(open(stream)?, &log, &accepted));
             }
         });
-        Self { port, asked }
+        Self { port, asked, accepted }
     }
 
     /// Its port on this machine.
@@ -54,6 +55,11 @@ impl Provider {
         format!("--endpoint=openai={}", self.endpoint())
     }
 
+    /// From now on it refuses this key.
+    pub(crate) fn revoke(&self, key: &str) {
+        self.accepted.lock().expect("no thread panicked").retain(|it| it != key);
+    }
+
     /// Everything that came in: the key of a request, or that it had none.
     pub(crate) fn asked(&self) -> Vec<Option<String>> {
         self.asked.lock().expect("no thread panicked").clone()
@@ -63,7 +69,7 @@ impl Provider {
 fn serve(
     mut stream: impl Read + Write,
     log: &Mutex<Vec<Option<String>>>,
-    accepted: &[String],
+    accepted: &Mutex<Vec<String>>,
 ) -> Option<()> {
     let mut key = None;
     let mut path = None;
@@ -83,7 +89,7 @@ fn serve(
     let (status, body) = match key {
         _ if path.as_deref() != Some("/v1/models") => (404, error("Invalid URL", "null")),
         None => (401, error("You didn't provide an API key.", "null")),
-        Some(key) if accepted.contains(&key) => {
+        Some(key) if accepted.lock().ok()?.contains(&key) => {
             (200, r#"{"object":"list","data":[{"id":"gpt-4o","object":"model"}]}"#.to_owned())
         }
         Some(_) => (401, error("Incorrect API key provided: sk-****.", "\"invalid_api_key\"")),

@@ -3,9 +3,16 @@
 
 use super::{
     Finding, Fix, Scene, Severity,
-    scene::{in_a_container, is_old_process, launched_with_it, name},
+    scene::{in_a_container, is_old_process, launched_with_it, name, variable},
 };
-use crate::domain::{age::span, judge::ago, reading::Rank, running::Supervisor, snapshot::Row};
+use crate::domain::{
+    age::span,
+    judge::ago,
+    reading::Rank,
+    restart::{Action, Obstacle},
+    running::Supervisor,
+    snapshot::Row,
+};
 
 /// One finding for each layer and key, of the old processes that `concerns` chooses. `remark` is what
 /// is said of the one that starts them, behind the story.
@@ -14,7 +21,6 @@ pub(super) fn findings(
     code: &'static str,
     concerns: impl Fn(&Row) -> bool,
     remark: impl Fn(&Row) -> Option<String>,
-    fixes: impl Fn(&Row) -> Vec<Fix>,
 ) -> Vec<Finding> {
     scene
         .by_layer_and_key(|row| is_old_process(row) && !in_a_container(row) && concerns(row))
@@ -26,8 +32,8 @@ pub(super) fn findings(
                 code,
                 severity: Severity::Error,
                 message: format!("{}.{remark}", story(scene, row, rows.len())),
-                restart_helps: scene.restart_helps(row),
-                fixes: fixes(row),
+                restart_helps: row.after_restart().and_then(|restart| restart.helps),
+                fixes: fixes(scene, row),
                 rows,
             })
         })
@@ -61,6 +67,9 @@ fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
     let source = scene.configuration_of(row);
     let changed = source.and_then(|source| source.evidence.changed());
     let tail = match (source, changed, row.evidence.started_at) {
+        (Some(source), ..) if source.key().is_some() && source.key() == row.key() => {
+            format!("{} still has the same one", name(source))
+        }
         (Some(source), Some(changed), Some(start)) if changed > start => format!(
             "{} changed {} later, and {fixed}",
             name(source),
@@ -79,24 +88,27 @@ fn story(scene: &Scene<'_>, row: &Row, count: usize) -> String {
     }
 }
 
-/// What a person does to start it again, in these words, unless that would load the same key.
-pub(super) fn restart(scene: &Scene<'_>, row: &Row, words: &str) -> Fix {
-    if scene.restart_helps(row) == Some(false) {
-        let source = scene.configuration_of(row).map_or_else(|| "its source".to_owned(), name);
-        return Fix::text(format!(
-            "update {source} first: a restart would load the same key again"
-        ));
+/// What gives it the expected key, by what each action is predicted to do.
+pub(super) fn fixes(scene: &Scene<'_>, row: &Row) -> Vec<Fix> {
+    let mut helpful = row.after.iter().filter(|prediction| prediction.helps == Some(true));
+    if let Some(best) = helpful.next() {
+        let in_full = helpful
+            .find(|other| best.action < Action::Restart && other.how.command.is_some())
+            .map(|other| Fix { text: "or restart it in full".to_owned(), ..other.how.clone() });
+        return std::iter::once(best.how.clone()).chain(in_full).collect();
     }
-    match &row.restart {
-        Some(command) => Fix::command(words, command),
-        None => Fix::text(words),
+    match scene.obstacle(row) {
+        Some(Obstacle::Layer(layer)) => {
+            let action = row.after.first().map_or("a restart", |best| best.action.text());
+            vec![Fix::text(format!(
+                "update {} first: {action} would load the same key again",
+                name(layer)
+            ))]
+        }
+        Some(Obstacle::Shell) => vec![Fix::command(
+            "take it out of this shell before you start the program from it",
+            format!("unset {}", variable(row)),
+        )],
+        None => row.after.first().map(|best| best.how.clone()).into_iter().collect(),
     }
-}
-
-/// With a large letter at its beginning.
-pub(super) fn capitalised(text: &str) -> String {
-    let mut characters = text.chars();
-    characters
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
 }

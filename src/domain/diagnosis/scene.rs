@@ -17,6 +17,7 @@ use crate::domain::{
     outcome::Outcome,
     place::Place,
     reading::{Occurrence, Origin, Rank, Yield},
+    restart::{self, Obstacle},
     snapshot::Row,
     trap::Trap,
     verdict::Verdict,
@@ -65,25 +66,14 @@ impl<'a> Scene<'a> {
         self.sources.index(row).map(|index| &self.rows[index])
     }
 
-    /// The file row that decides what a restart would load: the nearest source that is no running
-    /// thing.
+    /// The row that decides what a restart would load: the nearest source that is no running thing.
     pub fn configuration_of(&self, row: &Row) -> Option<&'a Row> {
-        let mut at = self.source_of(row)?;
-        for _ in 0..self.rows.len() {
-            if !at.running {
-                return Some(at);
-            }
-            at = self.source_of(at)?;
-        }
-        None
+        self.sources.configured(self.rows, row).map(|configured| configured.row)
     }
 
-    /// Whether restarting this row would give it the expected key; `None` when its source is not
-    /// known.
-    pub fn restart_helps(&self, row: &Row) -> Option<bool> {
-        let source = self.configuration_of(row)?;
-        let expected = row.expected.as_ref()?.fingerprint?;
-        source.key().map(|key| key.fingerprint == expected)
+    /// What has to be done before a running row is started again.
+    pub(super) fn obstacle(&self, row: &'a Row) -> Option<Obstacle<'a>> {
+        restart::obstacle(self.rows, &self.sources, row)
     }
 
     /// Rows of `indexes` that belong together on screen: one layer, one key.

@@ -2,15 +2,9 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, restart, supervisor},
+    old_process::{findings, supervisor},
 };
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    findings(
-        scene,
-        "SK201",
-        |row| supervisor(row).is_none(),
-        |_| None,
-        |row| vec![restart(scene, row, "restart it in full; a reload is not enough")],
-    )
+    findings(scene, "SK201", |row| supervisor(row).is_none(), |_| None)
 }

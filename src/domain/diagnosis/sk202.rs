@@ -1,10 +1,11 @@
 //! A worker has an old key, and its master starts workers that get the same one.
 
 use super::{
-    Finding, Fix, Scene,
-    old_process::{capitalised, findings, restart, supervisor},
+    Finding, Scene,
+    old_process::{findings, supervisor},
 };
 use crate::domain::{
+    inert::capitalised,
     judge::ago,
     running::{Supervisor, SupervisorKind},
     snapshot::Row,
@@ -16,7 +17,6 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         "SK202",
         |row| master(row).is_some(),
         |row| master(row).map(|master| remark(scene, row, master)),
-        |row| master(row).map(|master| fixes(scene, row, master)).unwrap_or_default(),
     )
 }
 
@@ -37,19 +37,4 @@ fn remark(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> String {
         None => "may hand it down",
     };
     format!("{} (pid {}{started}) {whose}", capitalised(master.kind.text()), master.pid)
-}
-
-fn fixes(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> Vec<Fix> {
-    let full = format!(
-        "stop {} and start it again; a reload (HUP) starts workers that inherit the same key",
-        master.kind.text()
-    );
-    let reload = master.kind == SupervisorKind::Gunicorn && master.holds == Some(false);
-    if reload && scene.restart_helps(row) != Some(false) {
-        let words = "new workers are enough, since each loads its own";
-        let own = row.restart.as_ref().map(|own| Fix::command("or restart it in full", own));
-        let reload = Fix::command(words, format!("kill -HUP {}", master.pid));
-        return std::iter::once(reload).chain(own).collect();
-    }
-    vec![restart(scene, row, &full)]
 }

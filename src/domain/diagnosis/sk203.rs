@@ -2,25 +2,19 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, restart, supervisor},
+    old_process::{findings, supervisor},
 };
 use crate::domain::{running::SupervisorKind, snapshot::Row};
 
 const COPY: &str = "PM2 keeps a copy of the environment: `pm2 restart` and `pm2 reload` start it \
     with that copy";
-const UPDATE: &str = "load the new key into a shell, then there `pm2 restart NAME --update-env`, and \
-    `pm2 save`; what loads its own file needs a plain restart only";
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    findings(
-        scene,
-        "SK203",
-        is_of_pm2,
-        |_| Some(COPY.to_owned()),
-        |row| vec![restart(scene, row, UPDATE)],
-    )
+    findings(scene, "SK203", is_of_pm2, |_| Some(COPY.to_owned()))
 }
 
 fn is_of_pm2(row: &Row) -> bool {
-    supervisor(row).is_some_and(|supervisor| supervisor.kind == SupervisorKind::Pm2)
+    supervisor(row).is_some_and(|supervisor| {
+        matches!(supervisor.kind, SupervisorKind::Pm2 | SupervisorKind::Pm2Cluster)
+    })
 }

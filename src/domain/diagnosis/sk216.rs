@@ -1,19 +1,13 @@
 //! A watcher starts its program again, and gives it the environment that it was started with.
 
 use super::{
-    Finding, Fix, Scene,
-    old_process::{capitalised, findings, restart, supervisor},
+    Finding, Scene,
+    old_process::{findings, supervisor},
 };
-use crate::domain::{running::Supervisor, snapshot::Row};
+use crate::domain::{inert::capitalised, running::Supervisor, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    findings(
-        scene,
-        "SK216",
-        |row| watcher(row).is_some(),
-        |row| watcher(row).map(remark),
-        |row| watcher(row).map(|watcher| fix(scene, row, watcher)).into_iter().collect(),
-    )
+    findings(scene, "SK216", |row| watcher(row).is_some(), |row| watcher(row).map(remark))
 }
 
 fn watcher(row: &Row) -> Option<&Supervisor> {
@@ -27,15 +21,4 @@ fn remark(watcher: &Supervisor) -> String {
         None => "may hand it down, and does not watch a `.env`",
     };
     format!("{} (pid {}) {whose}", capitalised(watcher.kind.text()), watcher.pid)
-}
-
-fn fix(scene: &Scene<'_>, row: &Row, watcher: &Supervisor) -> Fix {
-    let who = watcher.kind.text();
-    let words = match watcher.holds {
-        Some(false) => format!(
-            "save a source file, so that {who} starts it again; saving the `.env` is not enough"
-        ),
-        _ => format!("stop {who} itself and start it again; saving a source file is not enough"),
-    };
-    restart(scene, row, &words)
 }

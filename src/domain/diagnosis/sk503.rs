@@ -47,7 +47,8 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
         | OpaqueReason::GivenLater
-        | OpaqueReason::Erased => {
+        | OpaqueReason::Erased
+        | OpaqueReason::NotShown => {
             "name the file it loads as its `source`, so that times can be compared"
         }
     }

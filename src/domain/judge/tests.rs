@@ -1,173 +1,22 @@
 //! Tables of the judgement: one small world each, with the verdicts it must get.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use rstest::rstest;
 
-use super::*;
+use super::{
+    world::{World, damaged, key, now, occurrence},
+    *,
+};
 use crate::domain::{
     damage::Flag,
     diagnosis::Severity,
     expectation::Wanted,
-    fingerprint::FingerprintKey,
-    key::KeyFacts,
     layer::LayerKind,
     outcome::{ContextHeader, Outcome, Trial},
     place::{Place, Position},
-    reading::{Evidence, Occurrence, Origin, RequestContext, Unreadable, UnreadableKind, Yield},
-    running::{ProcessFacts, Supervisor, SupervisorKind},
-    secret::SecretValue,
+    reading::{Occurrence, Origin, Unreadable, UnreadableKind},
+    running::{Supervisor, SupervisorKind},
 };
-
-fn now() -> Timestamp {
-    Timestamp::from_second(1_800_000_000).unwrap()
-}
-
-fn minutes_ago(minutes: i64) -> Timestamp {
-    now() - SignedDuration::from_mins(minutes)
-}
-
-/// A distinct, recognised key for every name.
-fn key(name: &str) -> Key {
-    let salt = FingerprintKey::salt([1; 32]);
-    let fingerprint = salt.fingerprint(&SecretValue::new(name));
-    Key::from(KeyFacts {
-        fingerprint,
-        exported: Some(salt.export(&fingerprint)),
-        shown: fingerprint.shown(10),
-        tag: None,
-        mask: format!("sk-…{name}"),
-        length: Some(51),
-        length_bucket: None,
-        shape: Some("openai/legacy".into()),
-        provider: Some("openai".into()),
-        expected_lengths: vec![51],
-        flags: Vec::new(),
-        repaired: None,
-    })
-}
-
-fn damaged(name: &str, flag: Flag) -> Key {
-    let mut key = key(name);
-    key.facts_mut().flags = vec![flag];
-    key
-}
-
-/// A world of one credential in one environment, built row by row.
-struct World {
-    layers: Vec<LayerFacts>,
-    readings: Vec<Reading<Key>>,
-    probes: Vec<ProbeResult>,
-    wishes: Vec<Wish>,
-}
-
-impl World {
-    fn new() -> Self {
-        Self { layers: Vec::new(), readings: Vec::new(), probes: Vec::new(), wishes: Vec::new() }
-    }
-
-    fn row(
-        mut self,
-        name: &str,
-        kind: LayerKind,
-        source: Option<&str>,
-        state: State<Key>,
-        outcome: Outcome,
-    ) -> Self {
-        self.layers.push(LayerFacts {
-            name: name.into(),
-            environment: "production".into(),
-            kind,
-            source: source.map(Into::into),
-            optional: false,
-            restart: None,
-            owner: None,
-        });
-        let position = Position { line: 3, column: 16 };
-        self.readings.push(Reading {
-            layer: name.into(),
-            environment: "production".into(),
-            kind,
-            credential: "openai".into(),
-            host: None,
-            instance: None,
-            variable: Some("OPENAI_API_KEY".into()),
-            place: Some(Place::at(position).in_file(name)),
-            occurrences: Vec::new(),
-            near_misses: Vec::new(),
-            problems: Vec::new(),
-            traps: Vec::new(),
-            other_readings: Vec::new(),
-            rank: if kind.is_running() { Rank::Launch } else { Rank::Configured },
-            evidence: Evidence::default(),
-            context: RequestContext::default(),
-            state,
-        });
-        let probe = match outcome {
-            Outcome::NotProbed => ProbeResult::not_probed(ProbeReason::Offline),
-            Outcome::Unreachable => ProbeResult::unreachable(ProbeReason::TimedOut),
-            outcome => ProbeResult {
-                outcome,
-                reason: None,
-                status: Some(200),
-                ..ProbeResult::not_probed(ProbeReason::Offline)
-            },
-        };
-        self.probes.push(probe);
-        self
-    }
-
-    fn file(self, name: &str, holds: &str, outcome: Outcome) -> Self {
-        self.row(name, LayerKind::Dotenv, None, State::Found(key(holds)), outcome)
-    }
-
-    fn changed(mut self, minutes: i64) -> Self {
-        self.readings.last_mut().unwrap().evidence.modified_at = Some(minutes_ago(minutes));
-        self
-    }
-
-    fn started(mut self, minutes: i64) -> Self {
-        let evidence = &mut self.readings.last_mut().unwrap().evidence;
-        evidence.started_at = Some(minutes_ago(minutes));
-        evidence.process = Some(ProcessFacts {
-            pid: 4182,
-            user: "www".into(),
-            program: "gunicorn".into(),
-            ..ProcessFacts::default()
-        });
-        self
-    }
-
-    fn wish(mut self, wanted: Wanted) -> Self {
-        self.wishes.push(Wish {
-            environment: "production".into(),
-            credential: "openai".into(),
-            wanted,
-        });
-        self
-    }
-
-    fn judge(self) -> Judgement {
-        judge(Question {
-            layers: self.layers.into(),
-            credentials: vec![CredentialFacts {
-                id: "openai".into(),
-                provider: Some("openai".into()),
-                variables: vec!["OPENAI_API_KEY".into()],
-                organisation_variables: vec!["OPENAI_ORG_ID".into()],
-                project_variables: vec!["OPENAI_PROJECT_ID".into()],
-                base_url_variables: vec!["OPENAI_BASE_URL".into()],
-                companions: Vec::new(),
-                models: Vec::new(),
-                owner: None,
-            }],
-            environments: vec!["production".into()],
-            readings: self.readings,
-            probes: self.probes,
-            wishes: self.wishes,
-            now: now(),
-        })
-    }
-}
 
 fn verdicts(judgement: &Judgement) -> Vec<Verdict> {
     judgement.rows.iter().map(|row| row.verdict).collect()
@@ -443,16 +292,6 @@ fn a_launch_that_says_otherwise_changes_nothing() {
         .row("api", LayerKind::Process, Some(".env"), State::Found(key("new")), Outcome::Alive)
         .started(30);
     world.readings[1].rank = Rank::Live;
-    let occurrence = |name: &str, origin: Origin, wins: bool| Occurrence {
-        place: Place { path: None, position: None },
-        origin,
-        wins,
-        ..Occurrence::new(
-            "OPENAI_API_KEY",
-            Position { line: 1, column: 1 },
-            Yield::Value(key(name)),
-        )
-    };
     world.readings[1].occurrences = vec![
         occurrence("new", Origin::LiveEnvironment, true),
         occurrence("old", Origin::LaunchEnvironment, false),
@@ -496,6 +335,10 @@ fn the_fix_names_the_restart_that_works(
         .row("api", LayerKind::Process, Some(".env"), State::Found(key("old")), Outcome::Dead)
         .started(30);
     world.readings[1].rank = Rank::Live;
+    if holds != Some(false) {
+        let at_start = occurrence("old", Origin::LaunchEnvironment, false);
+        world.readings[1].occurrences.push(at_start);
+    }
     let process = world.readings[1].evidence.process.as_mut().unwrap();
     process.supervisor = Some(Supervisor { pid: 41, kind, holds });
     let judgement = world.judge();
@@ -504,19 +347,21 @@ fn the_fix_names_the_restart_that_works(
     assert!(found.fixes[0].text.contains(fix), "{:?}", found.fixes);
     let hangs_up = found.fixes.iter().any(|fix| fix.command.as_deref() == Some("kill -HUP 41"));
     assert_eq!(hangs_up, fix == "new workers are enough");
-    assert_eq!(found.restart_helps, Some(true));
+    assert_eq!(found.restart_helps, Some(kind != SupervisorKind::Pm2), "PM2 keeps its copy");
 }
 
 #[test]
 fn duplicates_with_different_keys_are_sk106_and_the_stale_line_is_named() {
     let mut world =
         World::new().file("vault", "new", Outcome::Alive).file(".env", "old", Outcome::Dead);
-    let occurrence = |name: &str, line: u32, wins: bool| Occurrence {
+    let at = |line, occurrence| Occurrence {
         place: Place::at(Position { line, column: 16 }).in_file(".env"),
-        wins,
-        ..Occurrence::new("OPENAI_API_KEY", Position { line, column: 16 }, Yield::Value(key(name)))
+        ..occurrence
     };
-    world.readings[1].occurrences = vec![occurrence("new", 3, false), occurrence("old", 41, true)];
+    world.readings[1].occurrences = vec![
+        at(3, occurrence("new", Origin::File, false)),
+        at(41, occurrence("old", Origin::File, true)),
+    ];
     let judgement = world.judge();
     assert_eq!(codes(&judgement), ["SK106"]);
     assert_eq!(judgement.findings[0].fixes[0].command.as_deref(), Some("sed -i 41d .env"));
@@ -541,15 +386,6 @@ fn compose_filled_from_the_shell_is_sk103() {
         State::Found(key("old")),
         Outcome::Dead,
     );
-    let occurrence = |name: &str, origin: Origin, wins: bool| Occurrence {
-        origin,
-        wins,
-        ..Occurrence::new(
-            "OPENAI_API_KEY",
-            Position { line: 1, column: 1 },
-            Yield::Value(key(name)),
-        )
-    };
     world.readings[1].occurrences = vec![
         occurrence("old", Origin::ComposeEnvironment, true),
         occurrence("old", Origin::ShellEnvironment, false),

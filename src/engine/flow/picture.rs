@@ -18,6 +18,7 @@ use crate::{
         key::Key,
         outcome::{Outcome, ProbeReason, ProbeResult},
         reading::{Reading, State},
+        rotation::retired,
         snapshot::{Snapshot, Summary},
         way::Way,
     },
@@ -59,6 +60,7 @@ impl Flow {
             readings,
             probes,
             wishes: self.wishes(),
+            retired: retired(&self.rotations.known),
             now,
         });
         let mut summary = Summary {
@@ -72,6 +74,10 @@ impl Flow {
             *summary.verdicts.entry(row.verdict).or_default() += 1;
         }
         self.revision += 1;
+        let rotations = self.rotation_progress(&judgement.rows);
+        let mut notices = notices(self.endpoints.values().map(|facts| &facts.way));
+        notices.extend(self.rotations.trouble.clone());
+        notices.extend(self.rotations.refused.clone());
         Arc::new(Snapshot {
             revision: self.revision,
             generated_at: now,
@@ -89,7 +95,8 @@ impl Flow {
             chains: judgement.chains,
             summary,
             endpoints: self.endpoints.clone(),
-            notices: notices(self.endpoints.values().map(|facts| &facts.way)),
+            rotations,
+            notices,
             tour: self.tour.clone(),
         })
     }
@@ -124,7 +131,7 @@ impl Flow {
         readings
     }
 
-    fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
+    pub(super) fn probe_of(&self, reading: &Reading<Key>) -> ProbeResult {
         let Some(credential) = self.credential(reading) else {
             return unasked(&self.setup, None, ProbeReason::NoProvider);
         };
@@ -180,7 +187,7 @@ impl Flow {
                 },
             })
         });
-        marks.chain(expectations).collect()
+        marks.chain(expectations).chain(self.rotation_wishes()).collect()
     }
 }
 

@@ -40,6 +40,8 @@ pub(super) enum Live {
     Changing,
     /// The process has ended.
     Gone,
+    /// This system does not tell.
+    Unsupported,
 }
 
 /// Where files keep `environ`. A file that is the same by device, inode and time of change is not

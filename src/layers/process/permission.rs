@@ -58,6 +58,9 @@ impl Rights {
     }
 
     fn with_capability(&self) -> String {
+        if cfg!(not(target_os = "linux")) {
+            return "this system does not show it, to root neither".to_owned();
+        }
         if self.may_trace {
             "run stalekey as root of the host: this root is one of a user namespace".to_owned()
         } else {

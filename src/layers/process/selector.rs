@@ -122,6 +122,12 @@ struct Selector<'a> {
 impl<'a> Selector<'a> {
     fn of(matching: &'a ProcessMatch, surroundings: &Surroundings) -> Result<Self, Absence> {
         let table = surroundings.processes();
+        if (matching.port.is_some() || matching.unit.is_some()) && !table.tells_ports() {
+            let detail = "`port` and `unit` are known on Linux only; select it by `command`, `name`, \
+                          `folder` or `pid_file`";
+            let why = Unreadable::new(UnreadableKind::Unsupported, detail);
+            return Err(Absence::Unreadable(why));
+        }
         let pid = match &matching.pid_file {
             Some(file) => Some(pid_in(&surroundings.file(file), file, table)?),
             None => None,

@@ -1,4 +1,5 @@
 //! The running processes as `/proc` shows them: read by hand, with the exact error of every file.
+//! Other systems are asked through [`Told`].
 //!
 //! Nothing is attached to, written or signalled. Only the environment of a process that a layer
 //! names is read.
@@ -79,6 +80,50 @@ impl Process {
     }
 }
 
+/// What a system lists of a process.
+pub(super) struct Listing<'a> {
+    pub(super) pid: u32,
+    pub(super) parent: u32,
+    /// Inert.
+    pub(super) name: String,
+    /// Each with a NUL behind it.
+    pub(super) arguments: &'a [u8],
+    pub(super) user_id: u32,
+    pub(super) started_at: Option<Timestamp>,
+    pub(super) start_ticks: u64,
+    pub(super) image: Option<(u64, u64)>,
+}
+
+impl Process {
+    /// With what its words tell.
+    pub(super) fn of(listing: Listing<'_>) -> Self {
+        let Listing { pid, parent, name, arguments, user_id, started_at, start_ticks, image } =
+            listing;
+        let first = arguments.split(|byte| *byte == 0).next().unwrap_or_default();
+        let program = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        // A process may write a whole sentence over its first argument; the kernel's name is then
+        // the better one.
+        let plain = !program.is_empty() && !program.contains(&b' ') && !program.contains(&b'=');
+        let program =
+            if plain { inert_within(&String::from_utf8_lossy(program), 60) } else { name.clone() };
+        let joined: Vec<u8> =
+            arguments.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
+        let command_line = Zeroizing::new(String::from_utf8_lossy(&joined).trim_end().to_owned());
+        drop(Zeroizing::new(joined));
+        Self { pid, parent, name, command_line, program, user_id, started_at, start_ticks, image }
+    }
+}
+
+/// What a system without `/proc` is asked about one process.
+pub(super) trait Told: Send + Sync {
+    /// The folder it works in.
+    fn folder(&self, pid: u32) -> Option<PathBuf>;
+    /// What it was launched with.
+    fn launch_environment(&self, pid: u32) -> LaunchEnvironment;
+    /// When the process that has this number now started, in the unit of its listing.
+    fn start(&self, pid: u32) -> Option<u64>;
+}
+
 /// What the launch environment of a process shows.
 pub enum LaunchEnvironment {
     /// The block, as it was at start; `NAME=value` separated by NUL.
@@ -89,6 +134,8 @@ pub enum LaunchEnvironment {
     NoPermission,
     /// It has exited, or is a kernel thread.
     Gone,
+    /// The system shows none: denied, or there is none.
+    NotShown,
     /// Another failure.
     Failed,
 }
@@ -101,12 +148,40 @@ pub struct ProcessTable {
     children: HashMap<u32, Vec<u32>>,
     users: HashMap<u32, String>,
     supported: bool,
+    /// Who is asked in the place of `/proc`.
+    told: Option<Box<dyn Told>>,
 }
 
 impl ProcessTable {
     /// Lists the processes of this system.
+    #[cfg(target_os = "linux")]
     pub fn of_this_system() -> Self {
         Self::below(Path::new("/proc"), Path::new("/etc/passwd"))
+    }
+
+    /// Lists the processes of this system.
+    #[cfg(not(target_os = "linux"))]
+    pub fn of_this_system() -> Self {
+        super::system::table()
+    }
+
+    /// The processes that a system without `/proc` lists.
+    #[cfg(any(not(target_os = "linux"), test))]
+    pub(super) fn told(
+        processes: Vec<Process>,
+        users: HashMap<u32, String>,
+        told: Box<dyn Told>,
+    ) -> Self {
+        let mut table = Self { users, told: Some(told), supported: true, ..Self::default() };
+        for process in processes {
+            table.add(process);
+        }
+        table
+    }
+
+    fn add(&mut self, process: Process) {
+        self.children.entry(process.parent).or_default().push(process.pid);
+        self.processes.insert(process.pid, process);
     }
 
     /// Lists the processes below another `/proc`.
@@ -117,11 +192,10 @@ impl ProcessTable {
         for entry in entries.flatten() {
             let pid = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
             if let Some(process) = pid.and_then(|pid| table.process(pid, &clock)) {
-                table.children.entry(process.parent).or_default().push(process.pid);
-                table.processes.insert(process.pid, process);
+                table.add(process);
             }
         }
-        table.supported = cfg!(target_os = "linux") && root.join("self").exists();
+        table.supported = root.join("self").exists();
         table.users = users(passwd);
         table
     }
@@ -233,12 +307,23 @@ impl ProcessTable {
     }
 
     fn control_groups(&self, pid: u32) -> Option<String> {
+        if self.told.is_some() {
+            return None;
+        }
         fs::read_to_string(self.file(pid, "cgroup")).ok()
     }
 
     /// The folder a process works in; `None` where it may not be seen.
     pub(super) fn folder(&self, pid: u32) -> Option<PathBuf> {
+        if let Some(told) = &self.told {
+            return told.folder(pid);
+        }
         fs::read_link(self.file(pid, "cwd")).ok()
+    }
+
+    /// Whether it can be known here who listens on a port, and which unit of systemd has started what.
+    pub(super) fn tells_ports(&self) -> bool {
+        self.told.is_none()
     }
 
     /// Who listens on a port.
@@ -248,6 +333,9 @@ impl ProcessTable {
 
     /// Whether `/proc` hides the processes of other users from this one.
     pub(super) fn hides_others(&self) -> bool {
+        if self.told.is_some() {
+            return false;
+        }
         let mounts = fs::read_to_string(self.root.join("self/mountinfo")).unwrap_or_default();
         let hides = |option: &str| {
             matches!(option, "hidepid=1" | "hidepid=2" | "hidepid=invisible" | "hidepid=noaccess")
@@ -260,6 +348,9 @@ impl ProcessTable {
     /// What the process was launched with.
     pub fn launch_environment(&self, pid: u32) -> LaunchEnvironment {
         use std::io::Read as _;
+        if let Some(told) = &self.told {
+            return told.launch_environment(pid);
+        }
         // Room from the start, so that no copy of a key is left behind by growing.
         let mut block = Zeroizing::new(Vec::with_capacity(128 << 10));
         let read = fs::File::open(self.file(pid, "environ"))
@@ -290,11 +381,17 @@ impl ProcessTable {
         wanted: &BTreeSet<&str>,
         symbols: &Symbols,
     ) -> Live {
+        if self.told.is_some() {
+            return Live::Unsupported;
+        }
         live::read(&self.root.join(pid.to_string()), wanted, symbols)
     }
 
     /// Whether this process still runs; another may have got its number.
     pub(super) fn still_runs(&self, process: &Process) -> bool {
+        if let Some(told) = &self.told {
+            return told.start(process.pid) == Some(process.start_ticks);
+        }
         fs::read(self.file(process.pid, "stat"))
             .ok()
             .and_then(|stat| parse_stat(&stat))
@@ -309,32 +406,20 @@ impl ProcessTable {
         let Stat { name, parent, start_ticks, image } =
             parse_stat(&fs::read(self.file(pid, "stat")).ok()?)?;
         let arguments = Zeroizing::new(fs::read(self.file(pid, "cmdline")).unwrap_or_default());
-        let first = arguments.split(|byte| *byte == 0).next().unwrap_or_default();
-        let program = first.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-        // A process may write a whole sentence over its first argument; the kernel's name is then
-        // the better one.
-        let plain = !program.is_empty() && !program.contains(&b' ') && !program.contains(&b'=');
-        let program =
-            if plain { inert_within(&String::from_utf8_lossy(program), 60) } else { name.clone() };
-        let joined: Vec<u8> =
-            arguments.iter().map(|byte| if *byte == 0 { b' ' } else { *byte }).collect();
-        let command_line = Zeroizing::new(String::from_utf8_lossy(&joined).trim_end().to_owned());
-        drop(Zeroizing::new(joined));
         let user_id = fs::metadata(self.root.join(pid.to_string()))
             .map(|metadata| std::os::unix::fs::MetadataExt::uid(&metadata))
             .ok()?;
         let started_at = clock.at(start_ticks);
-        Some(Process {
+        Some(Process::of(Listing {
             pid,
             parent,
             name,
-            command_line,
-            program,
+            arguments: &arguments,
             user_id,
             started_at,
             start_ticks,
             image,
-        })
+        }))
     }
 }
 

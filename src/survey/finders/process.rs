@@ -26,7 +26,7 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
     }
     let table = ground.surroundings.processes();
     if !table.is_supported() {
-        ground.note("running processes can be seen on Linux only".to_owned());
+        ground.note("this system does not show its processes".to_owned());
         return Vec::new();
     }
     let wanted: BTreeSet<&str> = ground

@@ -15,6 +15,7 @@ use crate::{
         layer::LayerKind,
         outcome::Received,
         reading::{Occurrence, Origin, Rank, State, Yield},
+        restart::{Gives, told},
         snapshot::Row,
     },
     tui::{
@@ -27,14 +28,19 @@ use crate::{
 
 const NAME: usize = 13;
 
-struct Page<'a> {
+/// A page of named facts.
+pub(super) struct Page<'a> {
     model: &'a Model,
     room: usize,
-    lines: Vec<Line<'static>>,
+    pub(super) lines: Vec<Line<'static>>,
 }
 
-impl Page<'_> {
-    fn section(&mut self, title: &'static str) {
+impl<'a> Page<'a> {
+    pub(super) fn new(model: &'a Model, room: usize) -> Self {
+        Self { model, room, lines: Vec::new() }
+    }
+
+    pub(super) fn section(&mut self, title: &'static str) {
         if !self.lines.is_empty() {
             self.lines.push(Line::default());
         }
@@ -42,11 +48,11 @@ impl Page<'_> {
     }
 
     /// A named fact; long text goes on below itself.
-    fn fact(&mut self, name: &str, text: &str) {
+    pub(super) fn fact(&mut self, name: &str, text: &str) {
         self.styled(name, text, self.model.styles.text);
     }
 
-    fn styled(&mut self, name: &str, text: &str, style: Style) {
+    pub(super) fn styled(&mut self, name: &str, text: &str, style: Style) {
         let text = self.model.glyphs.own(text);
         let room = self.room.saturating_sub(NAME + 2);
         for (position, line) in wrap(&text, room).into_iter().enumerate() {
@@ -82,7 +88,7 @@ impl Page<'_> {
 
 /// The page, at most `room` columns wide.
 pub fn lines(model: &Model, index: usize, row: &Row, room: usize) -> Vec<Line<'static>> {
-    let mut page = Page { model, room, lines: Vec::new() };
+    let mut page = Page::new(model, room);
     verdict_section(&mut page, row);
     findings_section(&mut page, row);
     if let Some(chain) = parts::chain(&model.snapshot, index) {
@@ -92,6 +98,7 @@ pub fn lines(model: &Model, index: usize, row: &Row, room: usize) -> Vec<Line<'s
         spans.extend(line.spans);
         page.lines.push(Line::from(spans));
     }
+    after_section(&mut page, row);
     key_section(&mut page, row);
     provider_section(&mut page, row);
     places_section(&mut page, row);
@@ -133,7 +140,7 @@ fn findings_section(page: &mut Page<'_>, row: &Row) {
         for line in wrap(&model.glyphs.own(&finding.message), room) {
             page.lines.push(Line::from(format!("  {line}")));
         }
-        if let Some(restart) = parts::restart(finding.restart_helps) {
+        if let Some((restart, _)) = told(finding, &model.snapshot.rows) {
             page.lines.push(Line::from(Span::styled(format!("  {restart}"), model.styles.heading)));
         }
         for fix in &finding.fixes {
@@ -142,6 +149,30 @@ fn findings_section(page: &mut Page<'_>, row: &Row) {
                 page.command(command);
             }
         }
+    }
+}
+
+/// What each way of starting it again would load.
+fn after_section(page: &mut Page<'_>, row: &Row) {
+    if row.after.is_empty() {
+        return;
+    }
+    page.section("A restart");
+    let model = page.model;
+    for prediction in &row.after {
+        let helps = match prediction.helps {
+            Some(true) => "  helps",
+            Some(false) => "  does not help",
+            None => "",
+        };
+        let mut spans = match &prediction.gives {
+            Gives::Key(key) => parts::key(model, key),
+            Gives::Nothing => vec![Span::raw("no key at all")],
+            Gives::Unknown => vec![Span::raw("not known")],
+        };
+        spans.push(Span::styled(helps, model.styles.heading));
+        page.spans(prediction.action.title(), spans);
+        page.styled("", &prediction.because, model.styles.dim);
     }
 }
 
@@ -434,6 +465,18 @@ pub fn draw(model: &Model, scroll: usize, area: Rect, buffer: &mut Buffer) {
     );
     let inner = popup(model, &title, size, buffer);
     let lines = lines(model, index, row, usize::from(inner.width));
+    scrolled(model, &lines, scroll, size, inner, buffer);
+}
+
+/// Draws lines in a popup from this one on, and says how many are below.
+pub(super) fn scrolled(
+    model: &Model,
+    lines: &[Line<'static>],
+    scroll: usize,
+    size: Size,
+    inner: Rect,
+    buffer: &mut Buffer,
+) {
     let height = usize::from(inner.height);
     let scroll = scroll.min(lines.len().saturating_sub(height));
     draw_lines(lines.get(scroll..).unwrap_or_default(), inner, buffer);

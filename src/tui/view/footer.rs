@@ -27,8 +27,9 @@ pub fn draw(model: &Model, regions: &Regions, buffer: &mut Buffer) -> Option<(u1
 fn word(model: &Model, spec: &ActionSpec, scope: Scope) -> Option<&'static str> {
     let footer = spec.footer.filter(|_| model.offers(spec.action))?;
     match (spec.action, scope) {
-        (Action::Enter, Scope::Filter) => Some("keep"),
+        (Action::Enter, Scope::Filter | Scope::Note) => Some("keep"),
         (Action::Enter, Scope::Help) => Some("run it"),
+        (Action::Enter, Scope::Confirm) => Some("record"),
         (Action::Back, Scope::Filter) => Some("clear"),
         (Action::Back, Scope::Table) => {
             (!model.filter.value().is_empty()).then_some("clear filter")

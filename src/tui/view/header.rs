@@ -49,6 +49,7 @@ pub fn draw(model: &Model, regions: &Regions, buffer: &mut Buffer) {
     right.render(place, buffer);
     tour(model, regions, buffer);
     notice(model, regions, buffer);
+    rotation(model, regions, buffer);
 }
 
 fn words(model: &Model) -> Vec<Word> {
@@ -141,6 +142,38 @@ fn tour(model: &Model, regions: &Regions, buffer: &mut Buffer) {
             format!("  {dot} done: {}", model.glyphs.own(done)),
             model.styles.dim,
         ));
+    }
+    clip(Line::from(spans), usize::from(area.width), model.glyphs.ellipsis).render(area, buffer);
+}
+
+/// How far the rotation of the selected row is, what comes next, and what revoking would break.
+fn rotation(model: &Model, regions: &Regions, buffer: &mut Buffer) {
+    const BAR: usize = 10;
+    let (Some(area), Some(progress)) = (regions.rotation, model.confirmed()) else { return };
+    let (moved, total) = (progress.moved(), progress.total().max(1));
+    let full = moved * BAR / total;
+    let (on, off) = if model.glyphs.is_ascii() { ("#", "-") } else { ("█", "░") };
+    let dot = model.glyphs.dot;
+    let mut spans = vec![
+        Span::styled(format!(" {} ", progress.rotation), model.styles.heading),
+        Span::styled(on.repeat(full), model.styles.ok),
+        Span::styled(off.repeat(BAR - full), model.styles.dim),
+        Span::raw(format!(" {moved} of {} moved", progress.total())),
+    ];
+    let layers = progress.would_break();
+    if layers.is_empty() {
+        let word = crate::domain::rotation::confirm(progress).word.text();
+        spans.push(Span::styled(format!(" {dot} {word}"), model.styles.dim));
+    } else {
+        let text = format!(" {dot} revoking now breaks {}", count(layers.len(), "layer"));
+        spans.push(Span::styled(text, model.styles.warn));
+    }
+    if let Some(next) = progress.next() {
+        spans.push(Span::raw(format!(" {dot} next: {}", next.member.label())));
+    }
+    let more = model.snapshot.rotations.len() - 1;
+    if more > 0 {
+        spans.push(Span::styled(format!(" (+{more} more)"), model.styles.dim));
     }
     clip(Line::from(spans), usize::from(area.width), model.glyphs.ellipsis).render(area, buffer);
 }

@@ -10,6 +10,17 @@ pub const LEAST: Size = Size { width: 30, height: 8 };
 /// Below this the border has no sides: every column is needed.
 const SIDES_FROM: u16 = 60;
 
+/// Which lines there are below the header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Extra {
+    /// What a person should know of this run.
+    pub notice: bool,
+    /// The next step of the tour.
+    pub tour: bool,
+    /// How far a rotation is.
+    pub rotation: bool,
+}
+
 /// The parts of the dashboard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Regions {
@@ -19,6 +30,8 @@ pub struct Regions {
     pub notice: Option<Rect>,
     /// The next step of the tour.
     pub tour: Option<Rect>,
+    /// How far a rotation is.
+    pub rotation: Option<Rect>,
     /// The border around table and why pane.
     pub frame: Rect,
     /// The border has sides.
@@ -37,8 +50,8 @@ pub struct Regions {
 
 impl Regions {
     /// For a terminal of this size; `None` when it is too small for a table.
-    pub fn new(size: Size, notice: bool, tour: bool) -> Option<Self> {
-        Self::inside(Rect::new(0, 0, size.width, size.height), notice, tour)
+    pub fn new(size: Size, extra: Extra) -> Option<Self> {
+        Self::inside(Rect::new(0, 0, size.width, size.height), extra)
     }
 
     /// For the frame that is really drawn.
@@ -46,11 +59,10 @@ impl Regions {
         if area.as_size() == model.size {
             return model.regions();
         }
-        let (notice, tour) = model.extra_lines();
-        Self::inside(area, notice, tour)
+        Self::inside(area, model.extra_lines())
     }
 
-    fn inside(area: Rect, notice: bool, tour: bool) -> Option<Self> {
+    fn inside(area: Rect, wanted: Extra) -> Option<Self> {
         if area.width < LEAST.width || area.height < LEAST.height {
             return None;
         }
@@ -65,8 +77,9 @@ impl Regions {
             })
         };
         // The tour is the reason why somebody looks at a demo: it stays on a small terminal too.
-        let tour = extra(tour, 10);
-        let notice = extra(notice, 14);
+        let tour = extra(wanted.tour, 10);
+        let rotation = extra(wanted.rotation, 12);
+        let notice = extra(wanted.notice, 14);
         let footer = line(area.bottom() - 1);
         let frame = Rect { y: top, height: footer.y - top, ..area };
         let sides = area.width >= SIDES_FROM;
@@ -92,7 +105,19 @@ impl Regions {
         let columns = Rect { y: frame.y + 1, height: 1, ..inner };
         let rows_top = columns.y + 1;
         let rows = Rect { y: rows_top, height: rows_end.saturating_sub(rows_top), ..inner };
-        Some(Self { header, notice, tour, frame, sides, columns, rows, separator, why, footer })
+        Some(Self {
+            header,
+            notice,
+            tour,
+            rotation,
+            frame,
+            sides,
+            columns,
+            rows,
+            separator,
+            why,
+            footer,
+        })
     }
 }
 
@@ -122,18 +147,19 @@ mod tests {
     proptest! {
         #[test]
         fn every_part_lies_inside_and_none_overlap(
-            width in 0_u16..300, height in 0_u16..120, notice: bool, tour: bool,
+            width in 0_u16..300, height in 0_u16..120, notice: bool, tour: bool, rotation: bool,
         ) {
             let area = Rect::new(0, 0, width, height);
             let size = Size { width, height };
             prop_assert_eq!(popup(size).intersection(area), popup(size));
             prop_assert!(popup_inner(size).height <= height);
-            let Some(regions) = Regions::new(size, notice, tour) else {
+            let Some(regions) = Regions::new(size, Extra { notice, tour, rotation }) else {
                 prop_assert!(width < 30 || height < 8);
                 return Ok(());
             };
             let parts = [
-                Some(regions.header), regions.notice, regions.tour, Some(regions.columns),
+                Some(regions.header), regions.notice, regions.tour, regions.rotation,
+                Some(regions.columns),
                 Some(regions.rows), regions.separator, regions.why, Some(regions.footer),
             ];
             let parts: Vec<Rect> = parts.into_iter().flatten().collect();

@@ -124,15 +124,6 @@ pub fn chain_line(model: &Model, chain: &Chain, this: usize, room: usize) -> Lin
     super::clip(Line::from(spans), room, model.glyphs.ellipsis)
 }
 
-/// Whether a restart helps, in words.
-pub const fn restart(helps: Option<bool>) -> Option<&'static str> {
-    match helps {
-        Some(true) => Some("a restart will help"),
-        Some(false) => Some("a restart will not help"),
-        None => None,
-    }
-}
-
 /// What is told first: the question is who still holds the old key.
 const URGENCY: [Verdict; 7] = [
     Verdict::Stale,

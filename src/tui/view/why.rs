@@ -6,7 +6,7 @@ use ratatui::{
 };
 
 use crate::{
-    domain::{reading::Origin, snapshot::Row},
+    domain::{reading::Origin, restart::told, snapshot::Row},
     tui::{
         action::{Action, Scope},
         model::Model,
@@ -39,10 +39,11 @@ pub fn lines(
         }
         None => message(model, &mut ranked, None, &row.reason, room),
     }
-    let restart = finding.and_then(|finding| parts::restart(finding.restart_helps));
-    match (parts::chain(&model.snapshot, index), restart) {
-        (Some(chain), restart) => {
-            let note = restart.unwrap_or_default();
+    let restart = finding.and_then(|finding| told(finding, &model.snapshot.rows));
+    let note = restart.filter(|(_, because)| because.is_none()).map(|(note, _)| note);
+    match (parts::chain(&model.snapshot, index), note) {
+        (Some(chain), note) => {
+            let note = note.unwrap_or_default();
             let chain_room = room.saturating_sub(width(note) + 2);
             let beside = chain_room >= 40.min(room) || note.is_empty();
             let line =
@@ -58,6 +59,13 @@ pub fn lines(
             ranked.push((4, Line::from(Span::styled(note, model.styles.heading))));
         }
         (None, None) => {}
+    }
+    if let Some((note, Some(because))) = restart {
+        let line = Line::from(vec![
+            Span::styled(format!("{note}: "), model.styles.heading),
+            Span::raw(model.glyphs.own(because)),
+        ]);
+        ranked.push((2, clip(line, room, model.glyphs.ellipsis)));
     }
     fix(model, &mut ranked, row, room);
     facts(model, &mut ranked, row, room);
