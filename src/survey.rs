@@ -71,10 +71,10 @@ impl Survey {
         for proposal in &mut self.proposals {
             proposal.forget_sources_but(&names);
         }
-        let named = |credential: &NewCredential| {
+        let is_held = |credential: &NewCredential| {
             self.proposals.iter().any(|proposal| proposal.credentials().contains(&credential.id))
         };
-        self.credentials.retain(named);
+        self.credentials.retain(is_held);
         self
     }
 }

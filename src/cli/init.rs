@@ -70,10 +70,7 @@ pub(super) fn run(options: Options) -> Result<Exit, Failure> {
     if survey.proposals.is_empty() {
         return nothing_to_write(present.is_some());
     }
-    let survey = match choose(survey, options, interactive)? {
-        Some(survey) => survey,
-        None => return Ok(Exit::Usage),
-    };
+    let Some(survey) = choose(survey, options, interactive)? else { return Ok(Exit::Usage) };
     let text = match &present {
         Some(Present { file, inventory }) => {
             format!("{}{}", file.text, survey::added(&survey, inventory, &file.text))

@@ -37,7 +37,7 @@ impl Draft {
             .map_err(|error| failed(beside, &error))?;
         discovery::read(&draft.0).map_err(|mut refusal| {
             if refusal.path == draft.0 {
-                refusal.path = beside.to_owned();
+                beside.clone_into(&mut refusal.path);
             }
             Failure::Message(format!("{refusal}\n\nNothing was written."))
         })?;

@@ -68,7 +68,7 @@ fn is_dotenv(path: &str) -> bool {
         || name == ".dev.vars"
         || name.starts_with(".env.")
         || name.starts_with(".env-")
-        || (name.ends_with(".env") && name.len() > 4);
+        || (has_end(name, "env") && name.len() > 4);
     named && !name.ends_with('~') && !OTHERS.iter().any(|other| has_end(name, other))
 }
 

@@ -98,7 +98,7 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
         .filter(|own| !is_listed(own, &kustomizations))
         .flat_map(|own| {
             let folder = if own.folder.is_empty() { "." } else { &own.folder };
-            layers_of(ground, vec![folder.to_owned()], folder, "an overlay of kustomize")
+            layers_of(ground, &[folder.to_owned()], folder, "an overlay of kustomize")
         })
         .collect();
     let is_followed = |path: &&str| {
@@ -149,16 +149,21 @@ fn kustomization(ground: &Ground<'_>, path: &str) -> Kustomization {
 /// By its first lines, so that not every YAML file is parsed.
 fn what(bytes: &[u8]) -> File {
     let text = String::from_utf8_lossy(bytes);
+    if text.trim_start().starts_with('{') {
+        let text: String = text.chars().filter(|character| !character.is_whitespace()).collect();
+        let has = |kind: &&str| text.contains(&format!("\"kind\":\"{kind}\""));
+        let is_object = text.contains("\"apiVersion\":") && KINDS.iter().any(has);
+        return if is_object { File::Manifest } else { File::Other };
+    }
     let is_kind = |line: &str| {
-        let rest = line.trim_start_matches(['"', ' ', '{']).strip_prefix("kind");
-        let kind = rest.map(|rest| rest.trim_matches(['"', '\'', ' ', ':', ',', '\r']));
+        let rest = line.trim_start_matches(['-', ' ']).strip_prefix("kind:");
+        let kind = rest.map(|rest| rest.trim_matches(['"', '\'', ' ', '\r']));
         kind.is_some_and(|kind| KINDS.contains(&kind))
     };
-    let is_object = text.lines().any(|line| line.starts_with("apiVersion:"))
-        || (text.trim_start().starts_with('{') && text.contains("\"apiVersion\""));
+    let is_object = text.lines().any(|line| line.starts_with("apiVersion:"));
     if !is_object || !text.lines().any(is_kind) {
         File::Other
-    } else if text.contains("{{") && !text.trim_start().starts_with('{') {
+    } else if text.contains("{{") {
         File::Template
     } else {
         File::Manifest
@@ -193,20 +198,20 @@ fn plain_folders(ground: &Ground<'_>, manifests: &[&str]) -> Vec<Candidate> {
         let paths = if all == own { vec![folder.clone()] } else { files.clone() };
         let place = paths.first().cloned().unwrap_or_default();
         let name = if paths.len() == 1 || folder.is_empty() { place } else { folder.clone() };
-        found.extend(layers_of(ground, paths, &name, "manifests of Kubernetes"));
+        found.extend(layers_of(ground, &paths, &name, "manifests of Kubernetes"));
     }
     found
 }
 
 /// The layers of these manifests: one, or one for each container that is given something where others
 /// are not, as those would be rows in which it is missing.
-fn layers_of(ground: &Ground<'_>, paths: Vec<String>, name: &str, because: &str) -> Vec<Candidate> {
+fn layers_of(ground: &Ground<'_>, paths: &[String], name: &str, because: &str) -> Vec<Candidate> {
     let guess = paths
         .iter()
         .find_map(|path| environment::of_path(path).or_else(|| environment::of_folder(path)))
         .unwrap_or_else(|| Guess::default("production"));
     let kind = |workload: Option<&str>, container: Option<&str>| LayerSpec::Kubernetes {
-        paths: paths.clone(),
+        paths: paths.to_vec(),
         workload: workload.map(str::to_owned),
         container: container.map(str::to_owned),
     };
@@ -291,6 +296,8 @@ mod tests {
     #[case("apiVersion: v1\nkind: Secret\n", "manifest")]
     #[case("---\napiVersion: apps/v1\nkind: \"Deployment\"\n", "manifest")]
     #[case("{\"apiVersion\": \"v1\",\n \"kind\": \"Secret\"}", "manifest")]
+    #[case("{\"kind\":\"Secret\",\"apiVersion\":\"v1\"}", "manifest")]
+    #[case("{\"kind\":\"Service\",\"apiVersion\":\"v1\"}", "other")]
     #[case("apiVersion: v1\nkind: Service\n", "other")]
     #[case("apiVersion: v2\nname: chart\n", "other")]
     #[case("apiVersion: v1\nkind: Secret\nstringData:\n  a: {{ .Values.a }}\n", "template")]
