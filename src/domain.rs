@@ -13,6 +13,7 @@ pub mod inert;
 pub mod judge;
 pub mod key;
 pub mod layer;
+pub mod manager;
 pub mod mask;
 pub mod outcome;
 pub mod place;

@@ -275,6 +275,30 @@ pub enum LayerSpec {
         /// How many there should be at least.
         min: Option<usize>,
     },
+    /// Applications of PM2.
+    Pm2 {
+        /// Name or number of the application; `None`: all.
+        app: Option<String>,
+        /// PM2's folder; `None`: `PM2_HOME`, else `~/.pm2`.
+        home: Option<String>,
+    },
+    /// Programs of supervisord.
+    Supervisor {
+        /// Name of the program; `None`: all.
+        program: Option<String>,
+        /// supervisord's configuration; `None`: the first of [`supervisor_configs`].
+        config: Option<String>,
+    },
+}
+
+/// Where supervisord looks for its configuration.
+pub const fn supervisor_configs() -> [&'static str; 4] {
+    [
+        "supervisord.conf",
+        "etc/supervisord.conf",
+        "/etc/supervisord.conf",
+        "/etc/supervisor/supervisord.conf",
+    ]
 }
 
 impl LayerSpec {
@@ -290,6 +314,8 @@ impl LayerSpec {
             Self::Kubernetes { .. } => LayerKind::Kubernetes,
             Self::Systemd { .. } => LayerKind::Systemd,
             Self::Process { .. } => LayerKind::Process,
+            Self::Pm2 { .. } => LayerKind::Pm2,
+            Self::Supervisor { .. } => LayerKind::Supervisor,
         }
     }
 
@@ -308,6 +334,9 @@ impl LayerSpec {
             Self::Process { matching, .. } => {
                 matching.pid_file.iter().map(String::as_str).collect()
             }
+            Self::Pm2 { home, .. } => home.iter().map(String::as_str).collect(),
+            Self::Supervisor { config: Some(config), .. } => vec![config],
+            Self::Supervisor { config: None, .. } => supervisor_configs().to_vec(),
             Self::Shell => vec![],
         }
     }

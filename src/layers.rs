@@ -12,14 +12,17 @@ mod export;
 mod files;
 mod home;
 mod kubernetes;
+mod managed;
 mod near_miss;
 mod open;
+mod pm2;
 mod process;
 mod read_files;
 mod resolve;
 mod run;
 mod shell;
 mod shell_file;
+mod supervisor;
 mod systemd;
 
 use std::{
@@ -149,10 +152,17 @@ pub fn read(
         LayerSpec::Process { matching, min } => {
             process::read(matching, *min, credentials, surroundings)
         }
+        LayerSpec::Pm2 { app, home } => {
+            pm2::read(app.as_deref(), home.as_deref(), credentials, surroundings)
+        }
+        LayerSpec::Supervisor { program, config } => {
+            supervisor::read(program.as_deref(), config.as_deref(), credentials, surroundings)
+        }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.
     let mut readings = Vec::with_capacity(found.len() * credentials.len());
     readings.extend(found.iter().flat_map(|found| resolve::readings(layer, credentials, found)));
+    managed::drop_what_is_not_kept(&mut readings);
     readings
 }
 

@@ -134,6 +134,7 @@ fn nothing_breaks(
         "export",
         "inference",
         "kubernetes",
+        "managers",
         "pointer",
         "recognise",
         "shell",

@@ -73,7 +73,7 @@ fn the_example_loads_and_shows_everything() {
     );
     let kinds: std::collections::BTreeSet<_> =
         inventory.layers.iter().map(|layer| layer.kind.kind()).collect();
-    assert_eq!(kinds.len(), 9, "every kind");
+    assert_eq!(kinds.len(), 11, "every kind");
     for field in fields(&inventory::schema()) {
         let shown = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let found = shown.into_iter().any(|line| line.contains(&field));
@@ -147,6 +147,8 @@ fn effects_are_what_reaches_out() {
                 provider: Some("anthropic".to_owned()),
                 endpoint: "https://llm-gateway.example/anthropic".to_owned(),
             },
+            Effect::ReadOutside { path: "/etc/supervisor/supervisord.conf".into() },
+            Effect::ReadOutside { path: "~/.pm2".into() },
             Effect::ReadOutside { path: "~/.zshrc".into() },
             Effect::Unit { name: "mailer.service".to_owned() },
             Effect::Processes { what: "command /gunicorn .*api/, user www-data".to_owned() },
@@ -154,6 +156,10 @@ fn effects_are_what_reaches_out() {
                 what: "pid file run/importer.pid, port 8000, folder importer, unit \
                        importer.service"
                     .to_owned()
+            },
+            Effect::Manager { what: "pm2 web, home ~/.pm2".to_owned() },
+            Effect::Manager {
+                what: "supervisor queue, config /etc/supervisor/supervisord.conf".to_owned()
             },
         ]
     );
@@ -181,6 +187,8 @@ fn effects_are_what_reaches_out() {
 #[case::empty_workload("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"x\"]\nworkload = \" \"", "this is empty", (10, 12), "leave it out")]
 #[case::no_unit("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"systemd\"", "a layer of kind `systemd` needs `unit` or `files`", (5, 1), "unit = ")]
 #[case::unit_with_path("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"systemd\"\nunit = \"/etc/a.service\"", "this is not the name of a unit", (9, 8), "`files`")]
+#[case::empty_app("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"pm2\"\napp = \" \"", "this is not a name", (9, 7), "leave it out for all")]
+#[case::empty_config("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"supervisor\"\nconfig = \"\"", "this is not a path", (9, 10), "inventory's folder")]
 #[case::unknown_shell("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell-file\"\npath = \"x\"\nshell = \"fisch\"", "unknown value `fisch`", (10, 9), "did you mean `fish`?")]
 #[case::unknown_platform("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"ci\"\npath = \"x\"\nplatform = \"git-lab\"", "unknown value `git-lab`", (10, 12), "did you mean `gitlab`?")]
 #[case::duplicate_name("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\n[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"", "layer name `a` is given twice", (10, 8), "line 6 has it already")]

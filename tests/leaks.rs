@@ -25,6 +25,8 @@ mod gate;
 mod hostile;
 #[path = "leaks/layers.rs"]
 mod layers;
+#[path = "leaks/managers.rs"]
+mod managers;
 #[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/memory.rs"]
 mod memory;

@@ -14,6 +14,7 @@ mod inference;
 mod input;
 mod kubernetes;
 mod long;
+mod managers;
 mod pointer;
 mod recognise;
 mod seeds;
@@ -46,7 +47,7 @@ macro_rules! targets {
     };
 }
 
-targets! { ci classify compose dotenv export inference kubernetes pointer recognise shell strict_toml systemd template text yaml }
+targets! { ci classify compose dotenv export inference kubernetes managers pointer recognise shell strict_toml systemd template text yaml }
 
 /// The target whose inputs are inputs of all others, made long.
 pub const LONG: Target = Target { name: "long", run: long::run, seeds: long::seeds };

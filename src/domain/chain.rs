@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
+    manager::Manager,
     restart::Configured,
     snapshot::{Row, RowIdentity},
 };
@@ -23,17 +24,27 @@ pub struct Chain {
 /// Which row each row takes its value from.
 pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
-    configured: HashMap<(&'a str, &'a str, Option<&'a str>), usize>,
+    /// With whether it has a key.
+    configured: HashMap<Place<'a>, (usize, bool)>,
+}
+
+/// Layer, credential, other machine, and which of the things that a manager starts.
+type Place<'a> = (&'a str, &'a str, Option<&'a str>, Option<&'a str>);
+
+fn configured(row: &Row) -> Place<'_> {
+    let RowIdentity { layer, credential, host, .. } = &row.identity;
+    (layer, credential, host.as_deref(), row.evidence.manager.as_ref().map(Manager::name))
 }
 
 impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
         let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
         for (index, row) in rows.iter().enumerate() {
-            let RowIdentity { layer, credential, host, .. } = &row.identity;
+            let RowIdentity { layer, credential, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
             if !row.running {
-                sources.configured.entry((layer, credential, host.as_deref())).or_insert(index);
+                let found = (index, row.key().is_some());
+                sources.configured.entry(configured(row)).or_insert(found);
             }
         }
         sources
@@ -59,14 +70,17 @@ impl<'a> Sources<'a> {
         Some(Configured { row: at, through })
     }
 
-    /// What its own layer configures, for a row that runs; else the first row of its source.
+    /// What its own layer configures, for a row that runs; else the first row of its source. A layer
+    /// that configures no key tells nothing of one that a program has loaded by itself.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
-        let RowIdentity { layer, credential, host, .. } = &row.identity;
-        let own = self.configured.get(&(layer.as_str(), credential.as_str(), host.as_deref()));
-        if row.running && own.is_some() {
-            return own.copied();
+        let own = self.configured.get(&configured(row)).filter(|_| row.running);
+        if let Some((own, true)) = own {
+            return Some(*own);
         }
-        self.first_of.get(&(row.source.as_deref()?, credential.as_str())).copied()
+        let credential = row.identity.credential.as_str();
+        let source =
+            row.source.as_deref().and_then(|source| self.first_of.get(&(source, credential)));
+        source.copied().or(own.map(|(own, _)| *own))
     }
 }
 

@@ -16,9 +16,12 @@ mod sk107;
 mod sk201;
 mod sk202;
 mod sk203;
+mod sk204;
+mod sk205;
 mod sk206;
 mod sk213;
 mod sk216;
+mod sk222;
 mod sk301;
 mod sk302;
 mod sk303;
@@ -44,6 +47,7 @@ mod sk503;
 mod sk504;
 mod sk505;
 mod sk601;
+mod sk605;
 mod sk620;
 
 use std::collections::BTreeSet;
@@ -148,9 +152,12 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk201 "SK201" "the process is older than its source";
     sk202 "SK202" "workers inherit an old key";
     sk203 "SK203" "PM2 keeps a copy";
+    sk204 "SK204" "supervisord starts it as it was";
+    sk205 "SK205" "systemd has not loaded the edited unit";
     sk206 "SK206" "the container must be recreated";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
+    sk222 "SK222" "a reboot brings an old key back";
     sk301 "SK301" "literal quotes in the value";
     sk302 "SK302" "a carriage return in the value";
     sk303 "SK303" "a newline in the value";
@@ -176,6 +183,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk504 "SK504" "the provider could not be asked";
     sk505 "SK505" "nothing runs";
     sk601 "SK601" "one key in several environments";
+    sk605 "SK605" "everybody may read the key";
     sk620 "SK620" "an old key has come back";
 };
 

@@ -12,6 +12,7 @@ use crate::domain::{
     expectation::{Answered, Candidates, Wish},
     key::Key,
     layer::LayerFacts,
+    manager::Manager,
     outcome::{Outcome, ProbeReason, ProbeResult},
     reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
     restart,
@@ -84,7 +85,7 @@ pub fn judge(question: Question) -> Judgement {
             row(reading, probe, decision, group, layer, retired)
         })
         .collect();
-    rows.sort_by_cached_key(|row| ranks.of_row(&row.identity));
+    rows.sort_by_cached_key(|row| ranks.of_row(row));
     predict(&mut rows);
     let chains = chain::chains(&rows);
     let scene = Scene::new(&rows, &question.credentials, question.now);
@@ -259,7 +260,9 @@ fn opaque(
         other.layer == reading.layer
             && other.credential == reading.credential
             && other.host == reading.host
+            && started_as(other) == started_as(reading)
             && !other.is_running()
+            && other.state.found().is_some()
     };
     // Of a layer that has both, what runs takes its value from what is configured.
     let own = reading.is_running() && question.readings.iter().any(|other| configured(&other));
@@ -306,6 +309,11 @@ fn opaque(
         )),
         (false, _) => because(format!("it started at the moment in which `{source}` changed")),
     }
+}
+
+/// What the process manager behind it calls it.
+fn started_as(reading: &Reading<Key>) -> Option<&str> {
+    reading.evidence.manager.as_ref().map(Manager::name)
 }
 
 /// When a place came to hold what it holds. A file that was written elsewhere and moved in, or
@@ -481,7 +489,11 @@ impl<'a> Ranks<'a> {
         }
     }
 
-    fn of_row(&self, row: &RowIdentity) -> impl Ord + use<> {
+    /// Of a layer, what is configured goes before what runs of it.
+    fn of_row(&self, row: &Row) -> impl Ord + use<> {
+        let manager = row.evidence.manager.as_ref().map(|manager| manager.name().to_owned());
+        let running = row.running;
+        let row = &row.identity;
         let place = |ranks: &HashMap<&str, usize>, name: &str| {
             ranks.get(name).copied().unwrap_or(usize::MAX)
         };
@@ -490,6 +502,8 @@ impl<'a> Ranks<'a> {
             place(&self.credentials, &row.credential),
             place(&self.layers, &row.layer),
             row.host.clone(),
+            manager,
+            running,
             row.instance.clone(),
         )
     }

@@ -26,6 +26,10 @@ pub enum LayerKind {
     Systemd,
     /// Running processes.
     Process,
+    /// Applications of PM2.
+    Pm2,
+    /// Programs of supervisord.
+    Supervisor,
 }
 
 impl LayerKind {
@@ -41,6 +45,8 @@ impl LayerKind {
             Self::Kubernetes => "kubernetes",
             Self::Systemd => "systemd",
             Self::Process => "process",
+            Self::Pm2 => "pm2",
+            Self::Supervisor => "supervisor",
         }
     }
 
@@ -81,7 +87,7 @@ pub struct LayerFacts {
 pub enum Instance {
     /// A process.
     Pid(u32),
-    /// A service of a compose project.
+    /// What a compose project or a process manager calls a service: `api`, `api.service`.
     Service(String),
     /// A job, step, stage or variable group of a CI platform: `deploy`, `deploy/smoke test`.
     Scope(String),

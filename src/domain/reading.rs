@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     layer::{Instance, LayerKind},
+    manager::Manager,
     place::{Place, Position},
     running::ProcessFacts,
     trap::Trapped,
@@ -72,6 +73,10 @@ pub enum Origin {
     UnitEnvironment,
     /// A file named by `EnvironmentFile=` of a systemd unit.
     UnitEnvironmentFile,
+    /// What a process manager has loaded: what a plain restart would start its program with.
+    ManagerCopy,
+    /// What a process manager has saved, and brings back when the machine has started again.
+    ManagerSaved,
 }
 
 /// One assignment inside a layer.
@@ -142,6 +147,8 @@ pub enum OpaqueReason {
     Hidden,
     /// Set, if at all, in a place that this one only names.
     Elsewhere,
+    /// The process manager gives its program no such variable.
+    NotKept,
 }
 
 impl OpaqueReason {
@@ -167,6 +174,7 @@ impl OpaqueReason {
             Self::Reference => "a reference that another tool resolves",
             Self::Hidden => "the platform hides the value in its export",
             Self::Elsewhere => "set, if at all, in a place that is only named here",
+            Self::NotKept => "its manager keeps no such variable; it may load a file by itself",
         }
     }
 }
@@ -371,6 +379,9 @@ pub struct Evidence {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub process: Option<ProcessFacts>,
+    /// The process manager that starts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manager: Option<Manager>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

@@ -38,6 +38,8 @@ pub enum Action {
     Restart,
     /// Restart it under PM2 with the environment of the shell that says so.
     UpdateEnvironment,
+    /// Let supervisord read its configuration again, and start what was changed.
+    RereadAndUpdate,
     /// Put a new container in the place of the old one.
     Recreate,
     /// Let systemd read its units again, then restart it.
@@ -54,6 +56,7 @@ impl Action {
             Self::Reload => "reload",
             Self::Restart => "restart",
             Self::UpdateEnvironment => "update_env",
+            Self::RereadAndUpdate => "reread_and_update",
             Self::Recreate => "recreate",
             Self::ReloadDaemonAndRestart => "daemon_reload_and_restart",
             Self::RollOut => "roll_out",
@@ -67,6 +70,7 @@ impl Action {
             Self::Reload => "reload (HUP)",
             Self::Restart => "restart",
             Self::UpdateEnvironment => "--update-env",
+            Self::RereadAndUpdate => "reread, update",
             Self::Recreate => "recreate",
             Self::ReloadDaemonAndRestart => "daemon-reload",
             Self::RollOut => "roll out",
@@ -80,6 +84,7 @@ impl Action {
             Self::Reload => "a reload (HUP)",
             Self::Restart => "a restart",
             Self::UpdateEnvironment => "a restart with --update-env",
+            Self::RereadAndUpdate => "`reread` and `update`",
             Self::Recreate => "a new container",
             Self::ReloadDaemonAndRestart => "a daemon-reload and a restart",
             Self::RollOut => "a roll-out",
@@ -240,6 +245,7 @@ impl Scene<'_> {
         let (gives, because) = match environment {
             Environment::Kept => self.kept(starter),
             Environment::Started => self.started(starter, action),
+            Environment::Beyond => self.beyond(),
             Environment::Configured => self.configured(),
             Environment::AsLoaded(words) => self.as_loaded(words),
         };
@@ -358,8 +364,33 @@ impl Scene<'_> {
         }
     }
 
+    /// What the source of the manager's own copy has now.
+    fn beyond(&self) -> Answer {
+        let copy = self.configured.as_ref().map(|configured| configured.row);
+        let source = copy.and_then(|copy| self.sources.index(copy)).map(|index| &self.rows[index]);
+        match source.map(|source| (source, source.key())) {
+            Some((source, Some(key))) => (Gives::of(key), self.has_now(source, key)),
+            Some((source, None)) => {
+                (Gives::Unknown, format!("what {} has cannot be known", name(source)))
+            }
+            None => (
+                Gives::Unknown,
+                "it takes what the shell has in which it is typed; name the layer that the shell \
+                 loads as its `source`"
+                    .to_owned(),
+            ),
+        }
+    }
+
     /// The manager has read its configuration before, and has not been told to read it again.
     fn as_loaded(&self, words: &str) -> Answer {
+        let copy = self.row.occurrences.iter().find_map(|occurrence| match &occurrence.yields {
+            Yield::Value(key) if occurrence.origin == Origin::ManagerCopy => Some(key),
+            _ => None,
+        });
+        if let Some(key) = copy {
+            return (Gives::of(key), "that is what its manager has loaded".to_owned());
+        }
         let (gives, why) = self.configured();
         let reads_at_each_start = self.configured.as_ref().is_some_and(|configured| {
             configured.row.occurrences.iter().any(|occurrence| {
@@ -382,7 +413,19 @@ impl Scene<'_> {
             return None;
         }
         let own = self.row.restart.as_deref();
-        if let Some(own) = own.filter(|own| action == Action::Restart || !only_restarts(own)) {
+        let own_is_enough = |own: &&str| action == Action::Restart || !only_restarts(own);
+        if let Starter::Managed(manager) = starter
+            && own.filter(own_is_enough).is_none()
+        {
+            return match action {
+                Action::Restart => Some(manager.restart()),
+                Action::UpdateEnvironment => manager.update(),
+                _ => manager
+                    .reload()
+                    .map(|reload| format!("{reload} && {}", manager.restart_loaded())),
+            };
+        }
+        if let Some(own) = own.filter(own_is_enough) {
             return Some(own.to_owned());
         }
         let configured = self.configured.as_ref()?.row;

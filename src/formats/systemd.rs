@@ -2,7 +2,7 @@
 //!
 //! As systemd 257 has it: `PassEnvironment=`, over that `Environment=`, over that the files of
 //! `EnvironmentFile=` wherever they are named, and `UnsetEnvironment=` last. Drop-ins are applied
-//! by name over the unit file. Nothing is asked of a running manager.
+//! by name over the unit file. [`Shown`] is the unit as a running manager has loaded it.
 
 use crate::{
     domain::{inert::inert, place::Place, reading::Unreadable},
@@ -10,10 +10,12 @@ use crate::{
 };
 
 pub use environment::{NO_ASSIGNMENT, REST_IGNORED};
+pub use lookup::full_name;
+pub use shown::{PROPERTIES, Shown};
 
 mod environment;
-mod glob;
 mod lookup;
+mod shown;
 mod specifiers;
 mod unit_file;
 mod words;

@@ -4,7 +4,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+mod managers;
+
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
+use managers::{Pm2, Supervisor};
 
 /// The rules of one kind.
 trait Rules {
@@ -52,6 +55,10 @@ registry! {
     Systemd,
     /// Running processes.
     Process,
+    /// Applications of PM2.
+    Pm2,
+    /// Programs of supervisord.
+    Supervisor,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -24,7 +24,8 @@ pub enum Effect {
         /// The file, with `.` and `..` resolved as text; `~` stays.
         path: PathBuf,
     },
-    /// A unit of systemd is read, and the files that it names.
+    /// systemd is asked for a unit; that is read, the files that it names, and the environments of its
+    /// processes.
     Unit {
         /// Its name.
         name: String,
@@ -44,7 +45,8 @@ pub enum Effect {
         /// Which ones, with their engine, in one line.
         what: String,
     },
-    /// A process manager's own records are read.
+    /// A process manager is asked for its own records; those are read, and the environments of its
+    /// processes.
     Manager {
         /// Which one, with what it manages, in one line.
         what: String,
@@ -124,6 +126,17 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
         }
         LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
             effects.push(Effect::Unit { name: name.clone() });
+        }
+        LayerSpec::Pm2 { app, home } => {
+            let app = app.as_deref().unwrap_or("all applications");
+            let home = home.as_ref().map(|home| format!(", home {home}")).unwrap_or_default();
+            effects.push(Effect::Manager { what: format!("pm2 {app}{home}") });
+        }
+        LayerSpec::Supervisor { program, config } => {
+            let program = program.as_deref().unwrap_or("all programs");
+            let config = config.as_ref().map(|config| format!(", config {config}"));
+            let what = format!("supervisor {program}{}", config.unwrap_or_default());
+            effects.push(Effect::Manager { what });
         }
         _ => {}
     }

@@ -40,7 +40,7 @@ use crate::{
         running::{ProcessFacts, Supervisor, SupervisorKind},
         secret::SecretValue,
     },
-    formats::Contents,
+    formats::{Contents, Environment},
     inventory::ProcessMatch,
 };
 
@@ -53,32 +53,15 @@ pub(super) fn read(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
-    let table = surroundings.processes();
-    if !table.is_supported() {
-        let detail = "the system does not list its processes";
-        return vec![absent(Absence::Unreadable(Unreadable::new(
-            UnreadableKind::Unsupported,
-            detail,
-        )))];
+    if !surroundings.processes().is_supported() {
+        return vec![absent(unsupported())];
     }
     let rights = Rights::of_this_process();
     let chosen = match selector::select(matching, surroundings, &rights) {
         Ok(chosen) => chosen,
         Err(absence) => return vec![absent(absence)],
     };
-    let wanted = credentials.iter().flat_map(|credential| credential.wanted_variables()).collect();
-    let mut reader = Reader {
-        table,
-        wanted,
-        symbols: &surroundings.files.symbols,
-        rights,
-        held: BTreeMap::new(),
-    };
-    let mut found: Vec<Found> = chosen
-        .into_iter()
-        .filter_map(|pid| table.get(pid))
-        .filter_map(|process| reader.instance(process))
-        .collect();
+    let mut found = instances(chosen, credentials, surroundings, rights);
     if found.len() < min.unwrap_or(1) {
         let missing =
             if found.is_empty() { MissingReason::NotRunning } else { MissingReason::TooFew };
@@ -87,7 +70,92 @@ pub(super) fn read(
     found
 }
 
-fn absent(absence: Absence) -> Found {
+/// A row for each of these processes, as a manager of processes names them. Supervisors are evidence
+/// on the rows of what they start.
+pub(super) fn of_manager(
+    chosen: BTreeSet<u32>,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+) -> Result<Vec<Found>, Absence> {
+    let table = surroundings.processes();
+    if !table.is_supported() {
+        return Err(unsupported());
+    }
+    let chosen = selector::without_supervisors(chosen, table)?;
+    let found = instances(chosen, credentials, surroundings, Rights::of_this_process());
+    if found.is_empty() { Err(Absence::Missing(MissingReason::NotRunning)) } else { Ok(found) }
+}
+
+/// What a process was launched with, of the variables that were asked for.
+pub(super) enum LaunchedWith {
+    Known(Environment),
+    /// It may not be seen, or was overwritten.
+    Unknown,
+    /// It has ended.
+    Gone,
+}
+
+/// What a process was launched with, of these variables.
+pub(super) fn launched_with(
+    pid: u32,
+    names: &BTreeSet<&str>,
+    surroundings: &Surroundings,
+) -> LaunchedWith {
+    match surroundings.processes().launch_environment(pid) {
+        LaunchEnvironment::Block(block) => {
+            let mut found = Environment::new();
+            for (name, value) in variables(&block, |name| names.contains(name)) {
+                // `getenv` returns the first of several equal names.
+                found.entry(name).or_insert(value);
+            }
+            LaunchedWith::Known(found)
+        }
+        LaunchEnvironment::Gone => LaunchedWith::Gone,
+        _ => LaunchedWith::Unknown,
+    }
+}
+
+/// Whether it is the daemon of supervisor.
+pub(super) fn is_supervisord(process: &Process) -> bool {
+    process.runs("supervisord")
+}
+
+fn variables(block: &[u8], wanted: impl Fn(&str) -> bool) -> Variables {
+    block
+        .split(|byte| *byte == 0)
+        .filter_map(|entry| {
+            let equals = entry.iter().position(|byte| *byte == b'=')?;
+            let name = std::str::from_utf8(&entry[..equals]).ok()?;
+            wanted(name).then(|| (name.to_owned(), SecretValue::new(&entry[equals + 1..])))
+        })
+        .collect()
+}
+
+/// This system does not show its processes.
+pub(super) fn unsupported() -> Absence {
+    let detail = "processes can be read on Linux only";
+    Absence::Unreadable(Unreadable::new(UnreadableKind::Unsupported, detail))
+}
+
+fn instances(
+    chosen: impl IntoIterator<Item = u32>,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+    rights: Rights,
+) -> Vec<Found> {
+    let table = surroundings.processes();
+    let wanted = credentials.iter().flat_map(|credential| credential.wanted_variables()).collect();
+    let symbols = &surroundings.files.symbols;
+    let mut reader = Reader { table, wanted, symbols, rights, held: BTreeMap::new() };
+    chosen
+        .into_iter()
+        .filter_map(|pid| table.get(pid))
+        .filter_map(|process| reader.instance(process))
+        .collect()
+}
+
+/// A row of something that should run.
+pub(super) fn absent(absence: Absence) -> Found {
     Found { rank: Rank::Launch, ..Found::configured(Err(absence)) }
 }
 
@@ -188,15 +256,7 @@ impl Reader<'_> {
     }
 
     fn variables(&self, block: &[u8]) -> Variables {
-        block
-            .split(|byte| *byte == 0)
-            .filter_map(|entry| {
-                let equals = entry.iter().position(|byte| *byte == b'=')?;
-                let name = std::str::from_utf8(&entry[..equals]).ok()?;
-                let wanted = self.wanted.contains(name) || name == NODE_CLUSTER;
-                wanted.then(|| (name.to_owned(), SecretValue::new(&entry[equals + 1..])))
-            })
-            .collect()
+        variables(block, |name| self.wanted.contains(name) || name == NODE_CLUSTER)
     }
 
     /// What it holds now, and beside it what it was launched with where that was something else.

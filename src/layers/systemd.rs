@@ -1,4 +1,6 @@
-//! The environment that a systemd unit gives its processes, from its files alone.
+//! The environment that a systemd unit gives its processes, by its files; and what runs of it.
+
+mod running;
 
 use super::{
     Surroundings,
@@ -34,8 +36,37 @@ pub(super) fn read(
     credentials: &[&CredentialFacts],
     surroundings: &Surroundings,
 ) -> Vec<Found> {
+    let machine = machine(surroundings);
+    let unit = request.unit.as_deref().filter(|_| request.files.is_empty()).map(systemd::full_name);
+    let Some(unit) = unit else {
+        return vec![configured(request, &machine, credentials, surroundings)];
+    };
+    let asked = running::ask(&unit, request.scope, surroundings);
+    let shown = asked.as_ref().ok();
+    let manager = running::manager(&unit, request.scope, shown);
+    let mut own = configured(request, &machine, credentials, surroundings);
+    if let (Err(Absence::Missing(_)), Some(shown)) = (&own.contents, shown)
+        && !shown.files.is_empty()
+    {
+        // It stands where only this systemd looks.
+        let request = Request { files: shown.files.clone(), ..request.clone() };
+        own = configured(&request, &machine, credentials, surroundings);
+    }
+    own.evidence.manager = Some(manager.clone());
+    let asked = asked.as_ref().map_err(Clone::clone);
+    let rows = running::rows(asked, request, &manager, &machine, credentials, surroundings);
+    std::iter::once(own).chain(rows).collect()
+}
+
+/// What systemd would start it with, by its files.
+fn configured(
+    request: &Request,
+    machine: &Machine,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+) -> Found {
     let mut files = Opener::new(surroundings, LINES_CAP, "systemd");
-    let resolved = systemd::resolve(request, &machine(surroundings), &mut files);
+    let resolved = systemd::resolve(request, machine, &mut files);
     let evidence = files.evidence;
     let place = request.files.first().or(request.unit.as_ref());
     let place = place.map(|path| Place::file(inert(path)));
@@ -51,7 +82,7 @@ pub(super) fn read(
         }
         Err(failure) => Found { place, ..Found::configured(Err(absence(failure))) },
     };
-    vec![Found { evidence, ..found }]
+    Found { evidence, ..found }
 }
 
 /// What the formats cannot know of this machine.

@@ -171,8 +171,8 @@ struct OccurrenceReport<'a> {
     /// Null for what stands in no file, such as this shell.
     location: Option<LocationReport<'a>>,
     /// file, compose_environment, compose_env_file, compose_dotenv, compose_mount,
-    /// shell_environment, ci_scope, ci_reference, launch_environment, unit_environment or
-    /// unit_environment_file.
+    /// shell_environment, ci_scope, ci_reference, launch_environment, live_environment,
+    /// unit_environment, unit_environment_file, manager_copy or manager_saved.
     origin: &'static str,
     /// It decides what the consumer sees.
     wins: bool,
@@ -273,6 +273,17 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// The process manager that starts it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    manager: Option<ManagerReport<'a>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ManagerReport<'a> {
+    /// systemd, pm2 or supervisor.
+    kind: &'static str,
+    /// What it calls the unit, application or program.
+    name: &'a str,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -534,6 +545,8 @@ impl<'a> OccurrenceReport<'a> {
                 Origin::LiveEnvironment => "live_environment",
                 Origin::UnitEnvironment => "unit_environment",
                 Origin::UnitEnvironmentFile => "unit_environment_file",
+                Origin::ManagerCopy => "manager_copy",
+                Origin::ManagerSaved => "manager_saved",
             },
             wins: occurrence.wins,
             yields: match occurrence.yields {
@@ -609,6 +622,10 @@ impl<'a> KeyReport<'a> {
 impl<'a> EvidenceReport<'a> {
     fn of(evidence: &'a Evidence) -> Self {
         Self {
+            manager: evidence
+                .manager
+                .as_ref()
+                .map(|manager| ManagerReport { kind: manager.kind(), name: manager.name() }),
             modified_at: evidence.modified_at,
             changed_at: evidence.changed_at,
             started_at: evidence.started_at,

@@ -35,7 +35,7 @@ pub(crate) const CREDENTIALS: [(&str, Option<&str>, &str, Format); 10] = [
     ("escape", None, "ODD_ESCAPE", Format::OpaqueEscape),
 ];
 /// The first of them are plain words.
-const PLAIN: usize = 7;
+pub(crate) const PLAIN: usize = 7;
 const DIALECTS: [&str; 5] = ["python-dotenv", "node-dotenv", "compose", "docker-run", "sh"];
 
 /// The tables of all credentials.
@@ -53,6 +53,15 @@ pub(crate) fn credentials() -> String {
         .collect()
 }
 
+/// What every inventory here begins with.
+pub(crate) fn head() -> String {
+    let salt = "5e".repeat(32);
+    let credentials = credentials();
+    format!(
+        "version = 1\n[fingerprint]\nsalt = \"{salt}\"\n{credentials}[environments.production]\n"
+    )
+}
+
 /// One key for each credential, in this place.
 pub(crate) fn keys(gate: &mut Gate, place: &str) -> Vec<(&'static str, Canary)> {
     CREDENTIALS
@@ -61,7 +70,7 @@ pub(crate) fn keys(gate: &mut Gate, place: &str) -> Vec<(&'static str, Canary)> 
         .collect()
 }
 
-fn lines(keys: &[(&str, Canary)], write: impl Fn(&str, &Canary) -> String) -> String {
+pub(crate) fn lines(keys: &[(&str, Canary)], write: impl Fn(&str, &Canary) -> String) -> String {
     keys.iter().map(|(variable, key)| write(variable, key)).collect()
 }
 
@@ -85,11 +94,7 @@ impl Scene {
     fn new(gate: &mut Gate) -> Self {
         let mut scene = Self {
             world: World::new(),
-            inventory: format!(
-                "version = 1\n[fingerprint]\nsalt = \"{}\"\n{}[environments.production]\n",
-                "5e".repeat(32),
-                credentials()
-            ),
+            inventory: head(),
             shell: Vec::new(),
             whole: Vec::new(),
             waiting: Vec::new(),
@@ -359,24 +364,28 @@ impl Scene {
 
     /// The parts of a run that stays in this process.
     fn setup(&self) -> Setup {
-        let catalogue = Arc::new(Catalogue::embedded());
-        let inventory =
-            inventory::parse(&self.inventory, "stalekey.toml", &self.world.work(), &*catalogue)
-                .unwrap_or_else(|mistakes| panic!("{mistakes}"));
-        Setup {
-            fingerprint_key: FingerprintKey::salt(inventory.salt.unwrap_or_default()),
-            inventory,
-            catalogue,
-            shell: environment(&self.shell),
-            home: Some(self.world.home()),
-            offline: true,
-            endpoints: BTreeMap::new(),
-            environments: BTreeSet::new(),
-            credentials: BTreeSet::new(),
-            rotations: stalekey::engine::RotationSetup::default(),
-            trust: Arc::new(stalekey::inventory::trust::Trust::All),
-            tour: None,
-        }
+        setup(&self.world, &self.inventory, &self.shell)
+    }
+}
+
+/// The parts of a run that stays in this process.
+pub(crate) fn setup(world: &World, inventory: &str, shell: &Variables) -> Setup {
+    let catalogue = Arc::new(Catalogue::embedded());
+    let inventory = inventory::parse(inventory, "stalekey.toml", &world.work(), &*catalogue)
+        .unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    Setup {
+        fingerprint_key: FingerprintKey::salt(inventory.salt.unwrap_or_default()),
+        inventory,
+        catalogue,
+        shell: environment(shell),
+        home: Some(world.home()),
+        offline: true,
+        endpoints: BTreeMap::new(),
+        environments: BTreeSet::new(),
+        credentials: BTreeSet::new(),
+        rotations: stalekey::engine::RotationSetup::default(),
+        trust: Arc::new(stalekey::inventory::trust::Trust::All),
+        tour: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::{
     fingerprint::Fingerprint,
     key::Key,
     layer::LayerKind,
+    manager::Manager,
     mask::length_bucket,
     outcome::Outcome,
     place::Place,
@@ -76,14 +77,16 @@ impl<'a> Scene<'a> {
         restart::obstacle(self.rows, &self.sources, row)
     }
 
-    /// Rows of `indexes` that belong together on screen: one layer, one key.
+    /// Rows that belong together on screen: one layer, one thing that its manager starts, one key.
     pub fn by_layer_and_key(&self, wanted: impl Fn(&Row) -> bool) -> Vec<Vec<usize>> {
-        let mut order: Vec<(&str, &str, Option<Fingerprint>)> = Vec::new();
-        let mut groups: HashMap<(&str, &str, Option<Fingerprint>), Vec<usize>> = HashMap::new();
+        type Id<'a> = (&'a str, &'a str, Option<&'a str>, Option<Fingerprint>);
+        let mut order: Vec<Id<'_>> = Vec::new();
+        let mut groups: HashMap<Id<'_>, Vec<usize>> = HashMap::new();
         for (index, row) in self.rows().filter(|(_, row)| wanted(row)) {
             let identity = &row.identity;
             let key = row.key().map(|key| key.fingerprint);
-            let id = (identity.layer.as_str(), identity.credential.as_str(), key);
+            let manager = row.evidence.manager.as_ref().map(Manager::name);
+            let id = (identity.layer.as_str(), identity.credential.as_str(), manager, key);
             let members = groups.entry(id).or_default();
             if members.is_empty() {
                 order.push(id);

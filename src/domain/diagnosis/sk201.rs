@@ -2,9 +2,15 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, supervisor},
+    old_process::{Starter, findings, fixes, starter},
 };
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    findings(scene, "SK201", |row| supervisor(row).is_none(), |_| None)
+    findings(
+        scene,
+        "SK201",
+        |row| matches!(starter(scene, row), Starter::Other),
+        |_| None,
+        |row| fixes(scene, row),
+    )
 }

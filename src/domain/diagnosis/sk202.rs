@@ -2,7 +2,7 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, supervisor},
+    old_process::{Starter, findings, fixes, starter},
 };
 use crate::domain::{
     inert::capitalised,
@@ -15,15 +15,16 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(
         scene,
         "SK202",
-        |row| master(row).is_some(),
-        |row| master(row).map(|master| remark(scene, row, master)),
+        |row| master(scene, row).is_some(),
+        |row| master(scene, row).map(|master| remark(scene, row, master)),
+        |row| fixes(scene, row),
     )
 }
 
-fn master(row: &Row) -> Option<&Supervisor> {
-    supervisor(row).filter(|supervisor| {
-        matches!(supervisor.kind, SupervisorKind::Gunicorn | SupervisorKind::UvicornWorkers)
-    })
+fn master<'a>(scene: &Scene<'_>, row: &'a Row) -> Option<&'a Supervisor> {
+    let Starter::Supervisor(supervisor) = starter(scene, row) else { return None };
+    let kind = supervisor.kind;
+    matches!(kind, SupervisorKind::Gunicorn | SupervisorKind::UvicornWorkers).then_some(supervisor)
 }
 
 fn remark(scene: &Scene<'_>, row: &Row, master: &Supervisor) -> String {

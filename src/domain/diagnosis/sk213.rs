@@ -2,10 +2,12 @@
 
 use super::{
     Finding, Scene, Severity,
+    old_process::decided_by,
     scene::{edit, name},
 };
 use crate::domain::{
     layer::LayerKind,
+    reading::Origin,
     snapshot::Row,
     verdict::{Certainty, Verdict},
 };
@@ -14,6 +16,8 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     scene
         .rows()
         .filter(|(_, row)| !row.running && row.kind != LayerKind::Shell)
+        // Nobody edits what a manager keeps.
+        .filter(|(_, row)| row.kind != LayerKind::Pm2 && !decided_by(row, &Origin::ManagerCopy))
         .filter(|(_, row)| matches!(row.verdict, Verdict::Stale | Verdict::Mismatch))
         .filter(|(_, row)| row.expected.is_some() && !takes_a_stale_value(scene, row))
         .map(|(index, row)| {

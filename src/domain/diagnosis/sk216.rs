@@ -2,16 +2,23 @@
 
 use super::{
     Finding, Scene,
-    old_process::{findings, supervisor},
+    old_process::{Starter, findings, fixes, starter},
 };
 use crate::domain::{inert::capitalised, running::Supervisor, snapshot::Row};
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
-    findings(scene, "SK216", |row| watcher(row).is_some(), |row| watcher(row).map(remark))
+    findings(
+        scene,
+        "SK216",
+        |row| watcher(scene, row).is_some(),
+        |row| watcher(scene, row).map(remark),
+        |row| fixes(scene, row),
+    )
 }
 
-fn watcher(row: &Row) -> Option<&Supervisor> {
-    supervisor(row).filter(|supervisor| supervisor.kind.is_watcher())
+fn watcher<'a>(scene: &Scene<'_>, row: &'a Row) -> Option<&'a Supervisor> {
+    let Starter::Supervisor(supervisor) = starter(scene, row) else { return None };
+    supervisor.kind.is_watcher().then_some(supervisor)
 }
 
 fn remark(watcher: &Supervisor) -> String {

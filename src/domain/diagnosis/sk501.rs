@@ -31,7 +31,9 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
                 message: format!("{} could not be read{place}: {}.", name(row), why.detail),
                 rows: vec![index],
                 restart_helps: None,
-                fixes: vec![Fix::text(next_step(row, why))],
+                fixes: vec![Fix::text(
+                    why.remedy.clone().unwrap_or_else(|| next_step(row, why).to_owned()),
+                )],
             }
         })
         .collect()

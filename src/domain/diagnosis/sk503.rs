@@ -47,6 +47,7 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
         | OpaqueReason::GivenLater
+        | OpaqueReason::NotKept
         | OpaqueReason::Erased
         | OpaqueReason::NotShown => {
             "name the file it loads as its `source`, so that times can be compared"

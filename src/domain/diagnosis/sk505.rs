@@ -11,13 +11,25 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
             State::Missing(MissingReason::TooFew) => Some((index, row, "Too few processes match")),
             _ => None,
         })
-        .map(|(index, row, what)| Finding {
-            code: "SK505",
-            severity: Severity::Warning,
-            message: format!("{what} {}.", name(row)),
-            rows: vec![index],
-            restart_helps: None,
-            fixes: vec![Fix::text("start it, or correct `match` in the inventory")],
+        .map(|(index, row, what)| {
+            let (message, fix) = match &row.evidence.manager {
+                Some(manager) => (
+                    format!("{} does not run.", name(row)),
+                    Fix::command("start it", manager.start()),
+                ),
+                None => (
+                    format!("{what} {}.", name(row)),
+                    Fix::text("start it, or correct `match` in the inventory"),
+                ),
+            };
+            Finding {
+                code: "SK505",
+                severity: Severity::Warning,
+                message,
+                rows: vec![index],
+                restart_helps: None,
+                fixes: vec![fix],
+            }
         })
         .collect()
 }

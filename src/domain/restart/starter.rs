@@ -4,6 +4,7 @@
 use super::{Action, Configured, Gives};
 use crate::domain::{
     layer::{Instance, LayerKind},
+    manager::Manager,
     running::{Supervisor, SupervisorKind},
     snapshot::Row,
 };
@@ -25,6 +26,8 @@ pub(super) enum Starter<'a> {
     Unit,
     /// A cluster.
     Pod,
+    /// A process manager that tells what it keeps.
+    Managed(&'a Manager),
 }
 
 /// Which environment an action gives to what it starts.
@@ -36,6 +39,8 @@ pub(super) enum Environment {
     Started,
     /// The one that the configuration tells now.
     Configured,
+    /// The one of the shell from which the manager takes another copy.
+    Beyond,
     /// The one that the configuration told when its manager last read it; with what that means.
     AsLoaded(&'static str),
 }
@@ -45,6 +50,8 @@ pub(super) type Offer<'a> = (Starter<'a>, Action, Environment);
 
 const UNIT_AS_LOADED: &str = "systemd starts it with the unit as it last read it; only after \
     `systemctl daemon-reload` is that what the file says";
+const SUPERVISOR_AS_LOADED: &str = "supervisord starts it with the configuration that it has \
+    loaded, and does not tell what that is";
 const POD_AS_LOADED: &str = "a restarted container takes what the cluster holds, which is what was \
     last applied";
 
@@ -61,6 +68,7 @@ pub(super) fn starters<'a>(row: &'a Row, configured: Option<&Configured<'_>>) ->
         // The unit around PM2's daemon starts it with what PM2 has saved.
         !matches!((inner, outer), (Starter::Pm2(_), Starter::Unit))
     });
+    let outer = row.evidence.manager.as_ref().map(Starter::Managed).or(outer);
     let Some(outer) = outer else { return inner.offered().collect() };
     let within = inner.offered().filter(|(_, action, environment)| {
         matches!(environment, Environment::Kept) && *action != Action::Restart
@@ -108,7 +116,7 @@ impl<'a> Starter<'a> {
 
     /// The table of what can be done, and of what the next process then gets.
     fn offers(self) -> &'static [(Action, Environment)] {
-        use Environment::{AsLoaded, Configured, Kept, Started};
+        use Environment::{AsLoaded, Beyond, Configured, Kept, Started};
         match self {
             Self::Master(Supervisor { kind: SupervisorKind::Gunicorn, .. }) => {
                 &[(Action::Reload, Kept), (Action::Restart, Started)]
@@ -117,7 +125,17 @@ impl<'a> Starter<'a> {
             Self::Watcher(_) => &[(Action::SaveSource, Kept), (Action::Restart, Started)],
             Self::Pm2(_) => &[(Action::Restart, Kept), (Action::UpdateEnvironment, Started)],
             Self::Container => &[(Action::Restart, Kept), (Action::Recreate, Configured)],
-            Self::Unit => &[
+            Self::Managed(Manager::Systemd { edited: false, .. }) => {
+                &[(Action::Restart, Configured)]
+            }
+            Self::Managed(Manager::Pm2 { .. }) => {
+                &[(Action::Restart, Configured), (Action::UpdateEnvironment, Beyond)]
+            }
+            Self::Managed(Manager::Supervisor { .. }) => &[
+                (Action::Restart, AsLoaded(SUPERVISOR_AS_LOADED)),
+                (Action::RereadAndUpdate, Configured),
+            ],
+            Self::Unit | Self::Managed(Manager::Systemd { .. }) => &[
                 (Action::Restart, AsLoaded(UNIT_AS_LOADED)),
                 (Action::ReloadDaemonAndRestart, Configured),
             ],
@@ -161,7 +179,9 @@ impl<'a> Starter<'a> {
                 "a container's environment is fixed when it is created, and a restart keeps it"
                     .to_owned()
             }
-            Self::Nobody | Self::Unit | Self::Pod => "it keeps its environment".to_owned(),
+            Self::Nobody | Self::Unit | Self::Pod | Self::Managed(_) => {
+                "it keeps its environment".to_owned()
+            }
         }
     }
 
@@ -195,7 +215,16 @@ impl<'a> Starter<'a> {
                 "restart the container: the program loads its own file".to_owned()
             }
             (Action::Restart, Self::Container) => "restart the container".to_owned(),
-            (Action::Restart, Self::Unit) => "restart the unit".to_owned(),
+            (Action::Restart, Self::Unit | Self::Managed(Manager::Systemd { .. })) => {
+                "restart the unit".to_owned()
+            }
+            (Action::Restart, Self::Managed(_)) => {
+                "restart it: a plain restart is enough".to_owned()
+            }
+            (Action::RereadAndUpdate, _) => {
+                "let supervisord load the configuration, and start again what was changed"
+                    .to_owned()
+            }
             (Action::Restart, Self::Pod) => "restart the pod".to_owned(),
             (Action::Restart, Self::Nobody) => {
                 "restart it in full; a reload is not enough".to_owned()

@@ -4,6 +4,7 @@
 use crate::domain::{
     chain::Sources,
     diagnosis::Finding,
+    restart::Gives,
     rotation::{Member, MemberProgress, Progress, Tick},
     snapshot::Row,
     verdict::{Certainty, Verdict},
@@ -120,7 +121,7 @@ fn page(
         holds: if holds.is_empty() { progress.reason.clone() } else { holds.join("; ") },
         owner: first.and_then(|row| row.owner.clone()),
         gets: first.map_or_else(String::new, |row| gets(row, source)),
-        restart: own.iter().find(|row| row.running).map(|row| restart(row, source)),
+        restart: own.iter().find(|row| row.running).map(|row| restart(row)),
         dependants,
         doubts: doubts(own, findings),
         tick: progress.tick.clone(),
@@ -150,25 +151,24 @@ fn gets(row: &Row, source: Option<&Row>) -> String {
     }
 }
 
-/// What a restart takes, and what it would load now.
-fn restart(row: &Row, source: Option<&Row>) -> String {
-    let how = match &row.restart {
-        Some(command) => format!("`{command}`"),
-        None => "start it again; the inventory names no `restart` for it".to_owned(),
+/// What it takes to make it start anew, and what that would load now.
+fn restart(row: &Row) -> String {
+    let Some(best) = row.after.first() else {
+        return match &row.restart {
+            Some(command) => format!("`{command}`; what it would load is not known"),
+            None => "start it again; what it would load is not known".to_owned(),
+        };
     };
-    match source.map(|source| (source, source.key())) {
-        Some((source, Some(key))) => {
-            format!("{how}; now it would load {} from `{}`", key.told(), source.label())
-        }
-        Some((source, None)) => {
-            format!(
-                "{how}; what it would load is not known: `{}`: {}",
-                source.label(),
-                source.reason
-            )
-        }
-        None => how,
-    }
+    let how = match &best.how.command {
+        Some(command) => format!("{}: `{command}`", best.how.text),
+        None => best.how.text.clone(),
+    };
+    let gives = match &best.gives {
+        Gives::Key(key) => format!("now {} would load {}", best.action.text(), key.told()),
+        Gives::Nothing => format!("now {} would load nothing", best.action.text()),
+        Gives::Unknown => format!("what {} would load is not known", best.action.text()),
+    };
+    format!("{how}; {gives}: {}", best.because)
 }
 
 fn doubts(own: &[&Row], findings: &[Finding]) -> Vec<String> {

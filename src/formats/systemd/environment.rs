@@ -5,7 +5,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use zeroize::Zeroizing;
 
 use super::{
-    Failure, Machine, glob,
+    Failure, Machine,
     specifiers::Specifiers,
     unit_file::{Assignment, Directive},
     words,
@@ -21,6 +21,7 @@ use crate::{
         Contents, Refusal,
         dotenv::{Dialect, parse},
         files::{Files, Missed, join},
+        glob,
     },
 };
 
@@ -236,7 +237,8 @@ impl<'a> Builder<'a> {
             return Ok(());
         };
         let paths = if glob::is_pattern(path) {
-            glob::expand(root, path, files)?
+            glob::expand(root, path, files)
+                .map_err(|(path, why)| Failure::Unreadable { path, why })?
         } else if root.is_empty() {
             vec![path.clone()]
         } else {

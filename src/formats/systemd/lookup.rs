@@ -51,7 +51,8 @@ pub(super) fn find(
     given(request, files)
 }
 
-fn full_name(unit: &str) -> String {
+/// A name without a type is a service's.
+pub fn full_name(unit: &str) -> String {
     const TYPES: [&str; 5] = [".service", ".socket", ".mount", ".swap", ".slice"];
     if TYPES.iter().any(|suffix| unit.ends_with(suffix)) {
         unit.to_owned()

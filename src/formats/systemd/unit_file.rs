@@ -29,7 +29,7 @@ pub(super) enum Directive {
 }
 
 impl Directive {
-    fn of(key: &[u8]) -> Option<Self> {
+    pub(super) fn of(key: &[u8]) -> Option<Self> {
         match key {
             b"Environment" => Some(Self::Environment),
             b"EnvironmentFile" => Some(Self::EnvironmentFile),
@@ -52,6 +52,11 @@ pub(super) struct Assignment {
 }
 
 impl Assignment {
+    /// One that stands in no file.
+    pub(super) fn shown(directive: Directive, value: zeroize::Zeroizing<Vec<u8>>) -> Self {
+        Self { directive, value, path: String::new(), places: Vec::new() }
+    }
+
     /// The place of a byte of the value.
     pub(super) fn place(&self, offset: usize) -> Place {
         let last = self.places.len().saturating_sub(1);

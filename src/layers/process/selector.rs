@@ -64,7 +64,7 @@ pub(super) fn select(
 
 /// A supervisor is evidence on the rows of what it starts. A shell that waits for a program it was
 /// told to run, and a daemon beside an application, are no rows either.
-fn without_supervisors(
+pub(super) fn without_supervisors(
     mut chosen: BTreeSet<u32>,
     table: &ProcessTable,
 ) -> Result<BTreeSet<u32>, Absence> {

@@ -37,7 +37,7 @@ impl Process {
     }
 
     /// The daemon that holds all that PM2 has started.
-    pub(super) fn is_pm2_daemon(&self) -> bool {
+    pub(in crate::layers) fn is_pm2_daemon(&self) -> bool {
         self.command_line().starts_with("PM2 ") && self.command_line().contains(": God Daemon")
     }
 
@@ -57,7 +57,7 @@ impl Process {
     }
 
     /// Whether it runs this program, itself or through an interpreter.
-    fn runs(&self, program: &str) -> bool {
+    pub(super) fn runs(&self, program: &str) -> bool {
         self.words().take(MOST_WORDS_BEFORE).any(|word| {
             let name = word.rsplit('/').next().unwrap_or(word);
             name == program || name.strip_suffix(".js") == Some(program)

@@ -206,7 +206,7 @@ impl ProcessTable {
     }
 
     /// The processes that fit, by pid. stalekey itself is never among them.
-    pub(super) fn select(&self, fits: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
+    pub(in crate::layers) fn select(&self, fits: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
         let own = std::process::id();
         self.processes
             .values()
@@ -216,22 +216,22 @@ impl ProcessTable {
     }
 
     /// The process with this number.
-    pub(super) fn get(&self, pid: u32) -> Option<&Process> {
+    pub(in crate::layers) fn get(&self, pid: u32) -> Option<&Process> {
         self.processes.get(&pid)
     }
 
     /// Every process.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Process> {
+    pub(in crate::layers) fn all(&self) -> impl Iterator<Item = &Process> {
         self.processes.values()
     }
 
     /// The children of a process.
-    pub(super) fn children(&self, pid: u32) -> impl Iterator<Item = &Process> {
+    pub(in crate::layers) fn children(&self, pid: u32) -> impl Iterator<Item = &Process> {
         self.children.get(&pid).into_iter().flatten().filter_map(|pid| self.get(*pid))
     }
 
     /// These processes and all that descend from them, but stalekey itself.
-    pub(super) fn with_descendants(&self, chosen: BTreeSet<u32>) -> BTreeSet<u32> {
+    pub(in crate::layers) fn with_descendants(&self, chosen: BTreeSet<u32>) -> BTreeSet<u32> {
         let mut all = BTreeSet::new();
         let mut next: Vec<u32> = chosen.into_iter().collect();
         while let Some(pid) = next.pop() {
@@ -306,6 +306,17 @@ impl ProcessTable {
         })
     }
 
+    /// The processes of a control group and of those below it.
+    pub(in crate::layers) fn of_control_group(&self, path: &str) -> BTreeSet<u32> {
+        let beneath = |own: &str| {
+            own.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        self.select(|process| {
+            let text = self.control_groups(process.pid).unwrap_or_default();
+            text.lines().any(|line| line.splitn(3, ':').nth(2).is_some_and(beneath))
+        })
+    }
+
     fn control_groups(&self, pid: u32) -> Option<String> {
         if self.told.is_some() {
             return None;
@@ -314,7 +325,7 @@ impl ProcessTable {
     }
 
     /// The folder a process works in; `None` where it may not be seen.
-    pub(super) fn folder(&self, pid: u32) -> Option<PathBuf> {
+    pub(in crate::layers) fn folder(&self, pid: u32) -> Option<PathBuf> {
         if let Some(told) = &self.told {
             return told.folder(pid);
         }
@@ -332,7 +343,7 @@ impl ProcessTable {
     }
 
     /// Whether `/proc` hides the processes of other users from this one.
-    pub(super) fn hides_others(&self) -> bool {
+    pub(in crate::layers) fn hides_others(&self) -> bool {
         if self.told.is_some() {
             return false;
         }

@@ -43,7 +43,12 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
             contained += holder.count;
             continue;
         }
-        let unit = holder.unit.as_deref().and_then(|unit| of_unit(ground, unit, &mut found));
+        let unit = match holder.unit.as_deref().map(|unit| of_unit(ground, unit, &mut found)) {
+            // The layer of the unit tells what runs of it, too.
+            Some(Unit::Installed) => continue,
+            Some(Unit::File(unit)) => Some(unit),
+            Some(Unit::Other) | None => None,
+        };
         let below = holder.folder.as_deref().and_then(|folder| below(folder, &real));
         let candidate = match (&unit, &below) {
             (Some(unit), _) => Some(of_its_unit(&holder, unit)),
@@ -82,20 +87,34 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
     found
 }
 
-/// The unit's name, when a file of it below the folder, or systemd's own, gives it a variable.
-fn of_unit(ground: &Ground<'_>, unit: &str, found: &mut Vec<Candidate>) -> Option<String> {
-    let is_unit = |path: &&str| base_name(path) == unit;
-    let has_file = !ground.files(|path| path.ends_with(".service") && is_unit(&path)).is_empty();
-    let is_known = found.iter().any(|candidate| {
+/// What is known of the unit of a process.
+enum Unit {
+    /// It is a layer, as systemd finds it.
+    Installed,
+    /// A file below the folder has its name.
+    File(String),
+    /// Nothing that gives it a variable.
+    Other,
+}
+
+fn of_unit(ground: &Ground<'_>, unit: &str, found: &mut Vec<Candidate>) -> Unit {
+    let is_known = |candidate: &Candidate| {
         matches!(candidate.kind, LayerSpec::Systemd { .. })
             && candidate.unit.as_deref() == Some(unit)
-    });
-    if has_file || is_known {
-        return Some(unit.to_owned());
+    };
+    if found.iter().any(is_known) {
+        return Unit::Installed;
     }
-    let installed = systemd::installed(ground, unit)?;
-    found.push(installed);
-    Some(unit.to_owned())
+    if !ground.files(|path| path.ends_with(".service") && base_name(path) == unit).is_empty() {
+        return Unit::File(unit.to_owned());
+    }
+    match systemd::installed(ground, unit) {
+        Some(installed) => {
+            found.push(installed);
+            Unit::Installed
+        }
+        None => Unit::Other,
+    }
 }
 
 /// The folder from the inventory's, when it is that or beneath it.

@@ -372,6 +372,8 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::LiveEnvironment => Some("holds now".to_owned()),
         Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
         Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
+        Origin::ManagerCopy => Some("what a plain restart would give it".to_owned()),
+        Origin::ManagerSaved => Some("saved for the next boot".to_owned()),
     };
     let origin = origin.map(|origin| format!("  ({origin})")).unwrap_or_default();
     format!("{value}  {}  {}{origin}", occurrence.variable, occurrence.place)

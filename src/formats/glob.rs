@@ -1,24 +1,29 @@
-//! Shell patterns in the paths of `EnvironmentFile=`.
+//! Shell patterns in paths that files name.
 
-use super::{Failure, lookup::list};
-use crate::formats::{
-    files::{Files, join},
-    pattern::matches,
+use crate::{
+    domain::reading::Unreadable,
+    formats::{
+        files::{Files, Missed, join},
+        pattern::matches,
+    },
 };
 
 /// Beyond this many paths a pattern is not followed; what there is is more than enough to say so.
-pub(super) const MOST_PATHS: usize = 1_000;
+pub(in crate::formats) const MOST_PATHS: usize = 1_000;
 
-pub(super) fn is_pattern(path: &str) -> bool {
+pub(in crate::formats) fn is_pattern(path: &str) -> bool {
     path.contains(['*', '?', '['])
 }
 
 /// The files that a pattern names, sorted.
-pub(super) fn expand(
+///
+/// # Errors
+/// A folder that could not be listed, and why.
+pub(in crate::formats) fn expand(
     root: &str,
     pattern: &str,
     files: &mut dyn Files,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, (String, Unreadable)> {
     let mut paths = vec![if root.is_empty() { "/".to_owned() } else { root.to_owned() }];
     for part in pattern.split('/').filter(|part| !part.is_empty()) {
         let mut next = Vec::new();
@@ -27,7 +32,11 @@ pub(super) fn expand(
                 next.push(below(&folder, part));
                 continue;
             }
-            let mut entries = list(&folder, files)?.unwrap_or_default();
+            let mut entries = match files.list(&folder) {
+                Ok(entries) => entries,
+                Err(Missed::Absent | Missed::Null) => Vec::new(),
+                Err(Missed::Unreadable(why)) => return Err((folder, why)),
+            };
             entries.sort();
             let fitting = entries.iter().filter(|entry| matches(part, &entry.name));
             next.extend(fitting.map(|entry| below(&folder, &entry.name)));
