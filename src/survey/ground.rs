@@ -141,14 +141,12 @@ impl<'a> Ground<'a> {
         let mut look = Look::default();
         let mut rows: Vec<Row> = Vec::new();
         for reading in &readings {
-            let row = match rows.iter_mut().find(|row| row.instance == reading.instance) {
-                Some(row) => row,
-                None => {
-                    rows.push(Row { instance: reading.instance.clone(), ..Row::default() });
-                    let last = rows.len() - 1;
-                    &mut rows[last]
-                }
-            };
+            let known = rows.iter().position(|row| row.instance == reading.instance);
+            let at = known.unwrap_or_else(|| {
+                rows.push(Row { instance: reading.instance.clone(), ..Row::default() });
+                rows.len() - 1
+            });
+            let row = &mut rows[at];
             for occurrence in reading.occurrences.iter().filter(|found| is_held(kind, found)) {
                 row.variables.insert(occurrence.variable.clone());
                 if !is_blank(occurrence) {

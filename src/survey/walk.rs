@@ -208,7 +208,7 @@ mod tests {
 
     fn walked(folder: &Path) -> (Vec<String>, Vec<String>) {
         let mut notes = Vec::new();
-        let tree = walk(folder, &|path| path.ends_with(".env"), &mut notes);
+        let tree = walk(folder, &|path| path.ends_with("env"), &mut notes);
         (tree.files, notes)
     }
 

@@ -113,8 +113,6 @@ fn read(answer: &str, count: usize) -> Result<Picked, String> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
     use rstest::rstest;
 
     use super::*;
