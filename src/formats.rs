@@ -23,6 +23,7 @@ pub mod kubernetes;
 mod pattern;
 pub mod pm2;
 pub mod shell;
+pub mod sign_in;
 pub mod supervisor;
 pub mod systemd;
 pub mod template;

@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
@@ -250,10 +252,12 @@ pub enum LayerSpec {
         /// Where in the file the values stand (RFC 6901).
         pointer: Option<String>,
     },
-    /// Kubernetes manifests.
+    /// Kubernetes manifests, or what a cluster has and runs.
     Kubernetes {
-        /// Files and folders, at least one.
+        /// Files and folders; none where a cluster is named.
         paths: Vec<String>,
+        /// The cluster that is asked in place of manifests.
+        cluster: Option<Cluster>,
         /// `None`: a row per container of every workload, or per object where there is none.
         workload: Option<String>,
         /// `None`: a row per container.
@@ -289,6 +293,19 @@ pub enum LayerSpec {
         /// supervisord's configuration; `None`: the first of [`supervisor_configs`].
         config: Option<String>,
     },
+    /// The output of a command.
+    Command {
+        /// The program and its arguments; not empty.
+        command: Vec<String>,
+        /// What it prints.
+        output: Output,
+        /// Where in printed JSON the values stand (RFC 6901).
+        pointer: Option<String>,
+        /// Whose rules printed lines are read by.
+        dialect: Option<String>,
+        /// Variables of this shell that it is given besides the usual ones.
+        inherit: Vec<String>,
+    },
 }
 
 /// Where supervisord looks for its configuration.
@@ -299,6 +316,32 @@ pub const fn supervisor_configs() -> [&'static str; 4] {
         "/etc/supervisord.conf",
         "/etc/supervisor/supervisord.conf",
     ]
+}
+
+/// A namespace of a cluster, as `kubectl` finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cluster {
+    /// The context of the user's `kubectl`.
+    pub context: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The values of Secrets may be read, not only when they changed.
+    pub reads_secrets: bool,
+    /// Variables of this shell that `kubectl` is given besides the usual ones.
+    pub inherit: Vec<String>,
+}
+
+/// What a command prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    /// The value of the layer's one credential. One line end behind it is not part of it.
+    #[default]
+    Value,
+    /// Lines of a `.env` file.
+    Dotenv,
+    /// JSON: names and values, or the JSON that a secret manager prints.
+    Json,
 }
 
 impl LayerSpec {
@@ -316,7 +359,14 @@ impl LayerSpec {
             Self::Process { .. } => LayerKind::Process,
             Self::Pm2 { .. } => LayerKind::Pm2,
             Self::Supervisor { .. } => LayerKind::Supervisor,
+            Self::Command { .. } => LayerKind::Command,
         }
+    }
+
+    /// Reading it may ask a person for a finger or a password, or another service for a secret that
+    /// it counts: the dashboard does so at its start and when a person wants it, not at every refresh.
+    pub const fn is_on_demand(&self) -> bool {
+        matches!(self, Self::Command { .. })
     }
 
     /// Every path it names, as it was written.
@@ -337,7 +387,7 @@ impl LayerSpec {
             Self::Pm2 { home, .. } => home.iter().map(String::as_str).collect(),
             Self::Supervisor { config: Some(config), .. } => vec![config],
             Self::Supervisor { config: None, .. } => supervisor_configs().to_vec(),
-            Self::Shell => vec![],
+            Self::Shell | Self::Command { .. } => vec![],
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod beside;
 mod ci;
+mod command;
 mod companion;
 mod compose;
 mod dotenv;
@@ -132,7 +133,14 @@ pub fn read(
         LayerSpec::Export { path, shape, pointer } => {
             export::read(path, shape.as_deref(), pointer.as_deref(), credentials, surroundings)
         }
-        LayerSpec::Kubernetes { paths, workload, container } => {
+        LayerSpec::Kubernetes { cluster: Some(cluster), workload, container, .. } => {
+            let request = kubernetes_format::live::Request {
+                workload: workload.clone(),
+                container: container.clone(),
+            };
+            kubernetes::read_cluster(cluster, &request, surroundings)
+        }
+        LayerSpec::Kubernetes { paths, workload, container, cluster: None } => {
             let request = kubernetes_format::Request {
                 paths: paths.clone(),
                 workload: workload.clone(),
@@ -157,6 +165,16 @@ pub fn read(
         }
         LayerSpec::Supervisor { program, config } => {
             supervisor::read(program.as_deref(), config.as_deref(), credentials, surroundings)
+        }
+        LayerSpec::Command { command, output, pointer, dialect, inherit } => {
+            let request = command::Request {
+                command,
+                output: *output,
+                pointer: pointer.as_deref(),
+                dialect: dialect.as_deref(),
+                inherit,
+            };
+            command::read(&request, credentials, surroundings)
         }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.

@@ -129,6 +129,7 @@ fn nothing_breaks(
     #[values(
         "ci",
         "classify",
+        "cluster",
         "compose",
         "dotenv",
         "export",

@@ -73,7 +73,7 @@ fn the_example_loads_and_shows_everything() {
     );
     let kinds: std::collections::BTreeSet<_> =
         inventory.layers.iter().map(|layer| layer.kind.kind()).collect();
-    assert_eq!(kinds.len(), 11, "every kind");
+    assert_eq!(kinds.len(), 12, "every kind");
     for field in fields(&inventory::schema()) {
         let shown = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let found = shown.into_iter().any(|line| line.contains(&field));
@@ -135,6 +135,10 @@ fn an_empty_inventory_is_an_inventory() {
     assert_eq!(trust::effects(&inventory), []);
 }
 
+fn texts(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
 #[test]
 fn effects_are_what_reaches_out() {
     let inventory = parse(&file("config.example.toml")).unwrap();
@@ -161,6 +165,20 @@ fn effects_are_what_reaches_out() {
             Effect::Manager {
                 what: "supervisor queue, config /etc/supervisor/supervisord.conf".to_owned()
             },
+            Effect::Cluster {
+                what: "context production, namespace shop: workload deploy/api and its pods, the \
+                       ConfigMaps they name, when the Secrets they name changed (no value is kept); \
+                       kubectl is given AWS_PROFILE"
+                    .to_owned()
+            },
+            Effect::Run {
+                command: texts(&["op", "read", "op://production/openai/key"]),
+                inherit: vec![]
+            },
+            Effect::Run {
+                command: texts(&["vault", "kv", "get", "-format=json", "secret/webhook"]),
+                inherit: texts(&["VAULT_ADDR", "VAULT_TOKEN"])
+            },
         ]
     );
     assert!(effects.iter().all(|effect| Trust::All.grants(effect)));
@@ -180,6 +198,17 @@ fn effects_are_what_reaches_out() {
 #[case::no_name("[[layers]]\nenvironment = \"prod\"\nkind = \"shell\"", "missing field `name`", (5, 1), "`name`: unique")]
 #[case::no_path("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"ci\"", "missing field `path`", (5, 1), "the file")]
 #[case::wrong_type("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"shell\"\noptional = \"yes\"", "expected true or false, found text", (9, 12), "optional = \"…\"")]
+#[case::command_as_text("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = \"op read x\"", "expected a list, found text", (9, 11), "each part a text of its own: [\"…\", \"…\"]")]
+#[case::command_in_one_word("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op read x\"]", "no shell takes this text apart", (9, 12), "write each word as a text of its own")]
+#[case::no_command("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = []", "this list is empty", (9, 11), "name the program")]
+#[case::one_value_of_several("[credentials.b]\nvariables = [\"B\"]\n[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]", "the program prints one value, and this layer holds several credentials", (7, 1), "`credentials = [\"…\"]`")]
+#[case::pointer_into_a_value("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]\npointer = \"/a\"", "only JSON has places that a pointer names", (10, 1), "add `output = \"json\"`")]
+#[case::dialect_of_a_value("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]\ndialect = \"sh\"", "only printed lines have a dialect", (10, 1), "add `output = \"dotenv\"`")]
+#[case::inherited_value("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"command\"\ncommand = [\"op\"]\ninherit = [\"A=b\"]", "this is not the name of a variable", (10, 12), "never the value")]
+#[case::neither_manifests_nor_cluster("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"", "a layer of kind `kubernetes` needs `paths`, or `context` and `namespace`", (5, 1), "or name a cluster")]
+#[case::manifests_and_cluster("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"k8s\"]\ncontext = \"prod\"", "`paths` are manifests, and this is of a cluster", (10, 1), "a layer is either")]
+#[case::half_a_cluster("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\nnamespace = \"shop\"", "a cluster is named by `context` and `namespace`, and one is missing", (5, 1), "get-contexts")]
+#[case::secrets_of_manifests("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"kubernetes\"\npaths = [\"k8s\"]\nsecrets = \"read\"", "`paths` are manifests, and this is of a cluster", (10, 1), "keep one")]
 #[case::unknown_dialect("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"dotenv\"\npath = \"x\"\ndialect = \"python\"", "unknown value `python`", (10, 11), "`python-dotenv`")]
 #[case::not_a_pointer("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"export\"\npath = \"x\"\npointer = \"data/key\"", "this is not a JSON pointer", (10, 11), "`~1`")]
 #[case::unknown_shape("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"export\"\npath = \"x\"\nshape = \"hero\"", "unknown value `hero`", (10, 9), "did you mean `heroku`?")]

@@ -16,8 +16,8 @@ use std::{
 
 use stalekey::{
     domain::{
-        command::Command, fingerprint::FingerprintKey, outcome::Outcome, snapshot::Snapshot,
-        verdict::Verdict,
+        command::Command, fingerprint::FingerprintKey, outcome::Outcome, secret::SecretValue,
+        snapshot::Snapshot, verdict::Verdict,
     },
     engine::{self, Handle, Setup},
     formats::Environment,
@@ -102,6 +102,49 @@ async fn until(handle: &mut Handle, wanted: impl FnMut(&Arc<Snapshot>) -> bool) 
 
 fn verdicts(snapshot: &Snapshot) -> Vec<Verdict> {
     snapshot.rows.iter().map(|row| row.verdict).collect()
+}
+
+#[tokio::test]
+async fn a_command_is_run_again_only_on_demand() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "one", "a");
+    let program = folder.path().join("op");
+    fs::write(&program, format!("#!/bin/sh\necho >> runs\necho {}\n", key("a"))).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    let mut setup = setup(folder.path());
+    let second = &mut setup.inventory.layers[1];
+    second.kind = inventory::LayerSpec::Command {
+        command: vec!["./op".to_owned()],
+        output: inventory::Output::Value,
+        pointer: None,
+        dialect: None,
+        inherit: vec![],
+    };
+    setup.shell.insert("PATH".to_owned(), SecretValue::new("/usr/bin:/bin"));
+    setup.inventory.settings.refresh = Duration::from_millis(50);
+    let mut handle = engine::start(setup);
+    let runs = || fs::read(folder.path().join("runs")).map_or(0, |lines| lines.len());
+    let settled = |snapshot: &Arc<Snapshot>| snapshot.rows.len() == 2 && !snapshot.progress.running;
+    let first = until(&mut handle, settled).await;
+    assert_eq!(verdicts(&first), [Verdict::Current, Verdict::Current]);
+    // The file is read again and again; what the program printed is kept, with its age.
+    let later = until(&mut handle, |now| settled(now) && now.revision > first.revision + 4).await;
+    assert_eq!(runs(), 1);
+    assert_eq!(later.rows[1].evidence.read_at, first.rows[1].evidence.read_at);
+    let newer = |than: Arc<Snapshot>| {
+        move |now: &Arc<Snapshot>| {
+            let at = |snapshot: &Snapshot| snapshot.rows[1].evidence.read_at;
+            now.rows.len() == 2 && at(now) > at(&than)
+        }
+    };
+    handle.commands.send(Command::RecheckAll).await.unwrap();
+    let all = until(&mut handle, newer(later)).await;
+    assert_eq!(runs(), 2);
+    let row = all.rows[1].identity.clone();
+    handle.commands.send(Command::Recheck(row)).await.unwrap();
+    until(&mut handle, newer(all)).await;
+    assert_eq!(runs(), 3);
 }
 
 #[tokio::test]

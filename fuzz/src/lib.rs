@@ -6,6 +6,7 @@
 
 mod ci;
 mod classify;
+mod cluster;
 mod compose;
 mod dotenv;
 mod export;
@@ -47,7 +48,7 @@ macro_rules! targets {
     };
 }
 
-targets! { ci classify compose dotenv export inference kubernetes managers pointer recognise shell strict_toml systemd template text yaml }
+targets! { ci classify cluster compose dotenv export inference kubernetes managers pointer recognise shell strict_toml systemd template text yaml }
 
 /// The target whose inputs are inputs of all others, made long.
 pub const LONG: Target = Target { name: "long", run: long::run, seeds: long::seeds };

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
+    layer::Instance,
     manager::Manager,
     restart::Configured,
     snapshot::{Row, RowIdentity},
@@ -26,6 +27,8 @@ pub(super) struct Sources<'a> {
     first_of: HashMap<(&'a str, &'a str), usize>,
     /// With whether it has a key.
     configured: HashMap<Place<'a>, (usize, bool)>,
+    /// What workloads would start: layer, credential, `deploy/api/web`.
+    containers: HashMap<(&'a str, &'a str, &'a str), usize>,
 }
 
 /// Layer, credential, other machine, and which of the things that a manager starts.
@@ -38,13 +41,20 @@ fn configured(row: &Row) -> Place<'_> {
 
 impl<'a> Sources<'a> {
     pub(super) fn of(rows: &'a [Row]) -> Self {
-        let mut sources = Self { first_of: HashMap::new(), configured: HashMap::new() };
+        let mut sources = Self {
+            first_of: HashMap::new(),
+            configured: HashMap::new(),
+            containers: HashMap::new(),
+        };
         for (index, row) in rows.iter().enumerate() {
             let RowIdentity { layer, credential, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
             if !row.running {
                 let found = (index, row.key().is_some());
                 sources.configured.entry(configured(row)).or_insert(found);
+                if let Some(Instance::Container(name)) = &row.identity.instance {
+                    sources.containers.entry((layer, credential, name)).or_insert(index);
+                }
             }
         }
         sources
@@ -73,6 +83,12 @@ impl<'a> Sources<'a> {
     /// What its own layer configures, for a row that runs; else the first row of its source. A layer
     /// that configures no key tells nothing of one that a program has loaded by itself.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
+        if let Some(pod) = &row.evidence.pod {
+            let RowIdentity { layer, credential, .. } = &row.identity;
+            let name = format!("{}/{}", pod.workload.as_deref()?, pod.container);
+            let container = (layer.as_str(), credential.as_str(), name.as_str());
+            return self.containers.get(&container).copied();
+        }
         let own = self.configured.get(&configured(row)).filter(|_| row.running);
         if let Some((own, true)) = own {
             return Some(*own);

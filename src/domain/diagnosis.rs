@@ -5,6 +5,7 @@
 //! the running thing is old; SK3xx the value is damaged; SK4xx the key is fine and the context is
 //! wrong; SK5xx the layer could not be judged; SK6xx hygiene.
 
+mod old_pods;
 mod old_process;
 mod scene;
 mod sk101;
@@ -19,6 +20,8 @@ mod sk203;
 mod sk204;
 mod sk205;
 mod sk206;
+mod sk207;
+mod sk209;
 mod sk213;
 mod sk216;
 mod sk222;
@@ -155,6 +158,8 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk204 "SK204" "supervisord starts it as it was";
     sk205 "SK205" "systemd has not loaded the edited unit";
     sk206 "SK206" "the container must be recreated";
+    sk207 "SK207" "the pod was not rolled out";
+    sk209 "SK209" "only some pods have the new key";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
     sk222 "SK222" "a reboot brings an old key back";

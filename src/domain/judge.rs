@@ -256,6 +256,14 @@ fn opaque(
     reason: OpaqueReason,
 ) -> Decision {
     let unproven = (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
+    // A pod's containers take their variables from objects of the cluster, which tell when they
+    // changed themselves.
+    if reading.evidence.pod.is_some()
+        && let Some(changed) = Changed::of(&reading.evidence)
+    {
+        let path = reading.place.as_ref().and_then(|place| place.path.as_deref());
+        return since(reading, &changed, path.unwrap_or("what it comes from"), reason);
+    }
     let configured = |other: &&Reading<Key>| {
         other.layer == reading.layer
             && other.credential == reading.credential
@@ -278,19 +286,32 @@ fn opaque(
         .filter_map(|other| Changed::of(&other.evidence))
         .max_by_key(|changed| changed.until);
     let Some(changed) = changed else { return unproven };
-    let likely = |what: &str, since: Timestamp| {
-        let span = span(changed.from.duration_since(since).as_secs());
-        let reason = format!("likely stale: {what} {span} before `{source}` changed");
-        (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason)
-    };
     if !reading.is_running() {
         let updated = reading.evidence.updated_at;
         return match updated.filter(|updated| changed.is_after(*updated)) {
-            Some(updated) => likely("last updated", updated),
+            Some(updated) => likely("last updated", updated, &changed, source),
             None => unproven,
         };
     }
-    let Some(started) = reading.evidence.started_at else { return unproven };
+    since(reading, &changed, source, reason)
+}
+
+fn likely(what: &str, since: Timestamp, changed: &Changed, source: &str) -> Decision {
+    let span = span(changed.from.duration_since(since).as_secs());
+    let reason = format!("likely stale: {what} {span} before `{source}` changed");
+    (Verdict::Stale, Certainty::Likely, Rank::Inferred, reason)
+}
+
+/// Of what runs: it started before its source changed, or after that.
+fn since(
+    reading: &Reading<Key>,
+    changed: &Changed,
+    source: &str,
+    reason: OpaqueReason,
+) -> Decision {
+    let Some(started) = reading.evidence.started_at else {
+        return (Verdict::Unproven, Certainty::Certain, reading.rank, reason.text().to_owned());
+    };
     let own = reading.evidence.process.as_ref().and_then(|process| process.started_at);
     let own = own.unwrap_or(started);
     let because = |more: String| {
@@ -299,11 +320,14 @@ fn opaque(
     };
     // A worker that started later may have loaded what its service had not.
     match (changed.is_after(started), changed.is_after(own)) {
-        (true, true) => likely("started", started),
+        (true, true) => likely("started", started, changed, source),
         (true, false) => because(format!(
             "its service started before `{source}` changed and this process after, so either key \
              is possible"
         )),
+        (false, _) if started > changed.until && reading.evidence.pod.is_some() => because(
+            format!("it started after `{source}` changed, so it has the value that is there"),
+        ),
         (false, _) if started > changed.until => because(format!(
             "it started after `{source}` changed, so it has that key if it loads it at its start"
         )),

@@ -30,6 +30,8 @@ pub enum LayerKind {
     Pm2,
     /// Programs of supervisord.
     Supervisor,
+    /// The output of a command.
+    Command,
 }
 
 impl LayerKind {
@@ -47,6 +49,7 @@ impl LayerKind {
             Self::Process => "process",
             Self::Pm2 => "pm2",
             Self::Supervisor => "supervisor",
+            Self::Command => "command",
         }
     }
 

@@ -16,7 +16,7 @@ use crate::domain::{
     layer::{Instance, LayerKind},
     manager::Manager,
     place::{Place, Position},
-    running::ProcessFacts,
+    running::{PodFacts, ProcessFacts},
     trap::Trapped,
 };
 
@@ -149,6 +149,12 @@ pub enum OpaqueReason {
     Elsewhere,
     /// The process manager gives its program no such variable.
     NotKept,
+    /// In a Secret of a cluster, whose value the layer does not ask for.
+    NotAsked,
+    /// In an object of a cluster that does not let this user read it.
+    NotAllowed,
+    /// Fixed when the container started, before what it comes from changed.
+    FixedAtStart,
 }
 
 impl OpaqueReason {
@@ -175,6 +181,11 @@ impl OpaqueReason {
             Self::Hidden => "the platform hides the value in its export",
             Self::Elsewhere => "set, if at all, in a place that is only named here",
             Self::NotKept => "its manager keeps no such variable; it may load a file by itself",
+            Self::FixedAtStart => {
+                "fixed when its container started, and changed since at its source"
+            }
+            Self::NotAllowed => "in an object that the cluster does not let you read",
+            Self::NotAsked => "in a Secret whose value is not read",
         }
     }
 }
@@ -367,6 +378,9 @@ pub struct Evidence {
     /// A platform says that the value was updated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub updated_at: Option<Timestamp>,
+    /// The program that tells it was run; others are read again all the time, it only on demand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_at: Option<Timestamp>,
     /// The place is an export of another one.
     #[serde(skip)]
     pub exported: bool,
@@ -382,6 +396,9 @@ pub struct Evidence {
     /// The process manager that starts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub manager: Option<Manager>,
+    /// The pod behind the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pod: Option<Box<PodFacts>>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,

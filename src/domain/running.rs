@@ -31,6 +31,23 @@ impl ProcessFacts {
     }
 }
 
+/// What is known of the pod behind a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PodFacts {
+    /// Its name.
+    pub name: String,
+    /// The container in it.
+    pub container: String,
+    /// The workload that made it, as `kubectl` takes it: `deploy/api`.
+    pub workload: Option<String>,
+    /// Its namespace.
+    pub namespace: String,
+    /// The context of `kubectl` that it was found through.
+    pub context: String,
+    /// The workload is replacing its pods at the moment.
+    pub rolling_out: bool,
+}
+
 /// A process that starts others and starts them again: evidence on their rows, no row of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Supervisor {

@@ -197,6 +197,18 @@ impl Flow {
         self.read(self.chosen.clone(), freshness);
     }
 
+    /// Reads every layer but those that are read on demand only; what is old is asked again.
+    pub(super) fn refresh(&mut self) {
+        let on_demand = |layer: &usize| self.setup.inventory.layers[*layer].kind.is_on_demand();
+        let layers: BTreeSet<usize> =
+            self.chosen.iter().copied().filter(|layer| !on_demand(layer)).collect();
+        if layers.is_empty() && !self.is_running() {
+            self.mark_due(&Freshness::Aged);
+            self.ask();
+        }
+        self.read(layers, Freshness::Aged);
+    }
+
     /// Reads the layer of this row, and asks about its key again.
     pub(super) fn read_row(&mut self, row: &RowIdentity) {
         let layers = self

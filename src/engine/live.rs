@@ -126,7 +126,7 @@ impl Live {
                 () = at(self.publish_at) => self.publish(),
                 () = at(Some(self.refresh_at)) => {
                     self.refresh_at = Instant::now() + self.refresh;
-                    self.flow.read_all(Freshness::Aged);
+                    self.flow.refresh();
                     self.publish_soon();
                 }
             }

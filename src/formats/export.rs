@@ -106,7 +106,8 @@ macro_rules! shapes {
             }
         }
 
-        const UNKNOWN_SHAPE: &str = concat!("none of the shapes that are known here: ",
+        /// It is none of the shapes.
+        pub const UNKNOWN_SHAPE: &str = concat!("none of the shapes that are known here: ",
             $($name, ", ",)+ "or a map of names and texts; name the `shape`, or give a `pointer` to the values");
     };
 }

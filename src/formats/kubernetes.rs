@@ -13,12 +13,16 @@ use crate::{
 };
 
 pub use data::{ENCODED_AGAIN, ENCODED_BREAK};
+pub use pods::{Pod, PodState};
 
 mod base64;
 mod data;
 mod expand;
+pub mod kubectl;
 mod kustomize;
+pub mod live;
 mod manifests;
+mod pods;
 mod workload;
 
 /// Which manifests, and what of them.

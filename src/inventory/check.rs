@@ -413,6 +413,15 @@ pub(super) struct LayerCheck<'c, 'a> {
 }
 
 impl LayerCheck<'_, '_> {
+    /// How many credentials it holds.
+    pub(super) fn credentials(&self) -> usize {
+        let file = self.check.document.value();
+        let index = self.index.parse::<usize>().ok();
+        let table = index.and_then(|index| file.layers.get(index));
+        let own = table.and_then(|table| table.credentials.as_ref());
+        own.map_or(self.check.names.credentials.len(), Vec::len)
+    }
+
     /// A mistake at a value below the layer.
     pub(super) fn value(&mut self, path: &[&str], what: &str, help: &str) {
         let path: Vec<_> = ["layers", self.index].into_iter().chain(path.iter().copied()).collect();

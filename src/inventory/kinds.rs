@@ -1,13 +1,19 @@
 //! The kinds of layers, as they are written. A new kind is a struct with its rules and a line in
 //! the registry.
 
+mod command;
+mod kubernetes;
+mod managers;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-mod managers;
-
+use self::{
+    command::Command,
+    kubernetes::Kubernetes,
+    managers::{Pm2, Supervisor},
+};
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
-use managers::{Pm2, Supervisor};
 
 /// The rules of one kind.
 trait Rules {
@@ -49,7 +55,7 @@ registry! {
     Ci,
     /// What a hosting platform or a secret manager prints, or plain JSON, YAML or TOML.
     Export,
-    /// Kubernetes manifests.
+    /// Kubernetes manifests, or what a cluster has and runs.
     Kubernetes,
     /// A systemd unit.
     Systemd,
@@ -59,6 +65,8 @@ registry! {
     Pm2,
     /// Programs of supervisord.
     Supervisor,
+    /// The output of a command.
+    Command,
 }
 
 /// Names for the rest of the program, written once: as in the file.
@@ -398,12 +406,7 @@ pub(super) struct Export {
 impl Rules for Export {
     fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
         layer.path(&["path"], &self.path);
-        // RFC 6901: `~` is written `~0`, and `/` in a name `~1`.
-        let fits = |pointer: &str| {
-            (pointer.is_empty() || pointer.starts_with('/'))
-                && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
-        };
-        if self.pointer.as_deref().is_some_and(|pointer| !fits(pointer)) {
+        if self.pointer.as_deref().is_some_and(|pointer| !is_json_pointer(pointer)) {
             layer.value(
                 &["pointer"],
                 "this is not a JSON pointer",
@@ -418,35 +421,10 @@ impl Rules for Export {
     }
 }
 
-/// Kubernetes manifests.
-#[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct Kubernetes {
-    /// Files and folders of manifests.
-    paths: Vec<String>,
-    /// The workload, such as "api" or "deployment/api". Default: all; where there is none, a row for
-    /// each Secret and ConfigMap.
-    workload: Option<String>,
-    /// The container. Default: a row for each.
-    container: Option<String>,
-}
-
-impl Rules for Kubernetes {
-    fn check(&self, layer: &mut LayerCheck<'_, '_>) -> LayerSpec {
-        if self.paths.is_empty() {
-            layer.value(&["paths"], "this list is empty", "name at least one file or folder");
-        }
-        layer.paths("paths", &self.paths);
-        for (field, text) in [("workload", &self.workload), ("container", &self.container)] {
-            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                layer.value(&[field], "this is empty", "give its name, or leave it out for all");
-            }
-        }
-        LayerSpec::Kubernetes {
-            paths: self.paths.clone(),
-            workload: self.workload.clone(),
-            container: self.container.clone(),
-        }
-    }
+/// RFC 6901: `~` is written `~0`, and `/` in a name `~1`.
+fn is_json_pointer(pointer: &str) -> bool {
+    (pointer.is_empty() || pointer.starts_with('/'))
+        && pointer.split('~').skip(1).all(|rest| rest.starts_with(['0', '1']))
 }
 
 /// A systemd unit.

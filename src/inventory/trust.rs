@@ -5,7 +5,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Inventory, Layer, LayerSpec, ProcessMatch};
+use super::{Cluster, Inventory, Layer, LayerSpec, ProcessMatch};
 
 /// Something that an inventory nobody trusts may not have done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,6 +60,8 @@ pub enum Effect {
     Run {
         /// It and its arguments, as the system gets them.
         command: Vec<String>,
+        /// Names of the variables of this shell that it is given, besides those every program is.
+        inherit: Vec<String>,
     },
     /// Another machine is asked, through `ssh`.
     Host {
@@ -138,6 +140,12 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
             let what = format!("supervisor {program}{}", config.unwrap_or_default());
             effects.push(Effect::Manager { what });
         }
+        LayerSpec::Kubernetes { cluster: Some(cluster), workload, .. } => {
+            effects.push(Effect::Cluster { what: asked(cluster, workload.as_deref()) });
+        }
+        LayerSpec::Command { command, inherit, .. } => {
+            effects.push(Effect::Run { command: command.clone(), inherit: inherit.clone() });
+        }
         _ => {}
     }
     effects
@@ -174,6 +182,25 @@ fn resolved(path: &Path) -> PathBuf {
         }
     }
     whole
+}
+
+fn asked(cluster: &Cluster, workload: Option<&str>) -> String {
+    let Cluster { context, namespace, reads_secrets, inherit } = cluster;
+    let mut what = format!("context {context}, namespace {namespace}: ");
+    match workload {
+        Some(workload) => what.push_str(&format!("workload {workload} and its pods")),
+        None => what.push_str("workloads and pods"),
+    }
+    what.push_str(", the ConfigMaps they name, ");
+    what.push_str(if *reads_secrets {
+        "THE VALUES of the Secrets they name"
+    } else {
+        "when the Secrets they name changed (no value is kept)"
+    });
+    if !inherit.is_empty() {
+        what.push_str(&format!("; kubectl is given {}", inherit.join(", ")));
+    }
+    what
 }
 
 fn in_words(matching: &ProcessMatch) -> String {

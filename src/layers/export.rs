@@ -80,7 +80,7 @@ fn found(
 }
 
 /// A value without a variable's name is that of the layer's only credential.
-fn name_the_bare(part: &mut Part, credentials: &[&CredentialFacts]) {
+pub(super) fn name_the_bare(part: &mut Part, credentials: &[&CredentialFacts]) {
     let Some(mut bare) = part.bare.take() else { return };
     let named = credentials
         .iter()

@@ -1,4 +1,9 @@
-//! Kubernetes manifests: a row for each container, or for each Secret and ConfigMap.
+//! Kubernetes manifests: a row for each container, or for each Secret and ConfigMap. Or what a
+//! cluster has and runs.
+
+mod cluster;
+
+pub(super) use cluster::read as read_cluster;
 
 use super::{
     Surroundings,

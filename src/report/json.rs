@@ -4,6 +4,7 @@
 //! schema is generated from them and committed.
 
 mod after;
+mod pod;
 mod rotations;
 
 use std::{
@@ -16,7 +17,7 @@ use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use self::after::PredictionReport;
+use self::{after::PredictionReport, pod::PodReport};
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -262,6 +263,13 @@ struct EvidenceReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     updated_at: Option<Timestamp>,
+    /// When the program was run that the value comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    read_at: Option<Timestamp>,
+    /// The pod behind the row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: Option<PodReport<'a>>,
     /// The reader that was applied.
     #[serde(skip_serializing_if = "Option::is_none")]
     reader: Option<&'a str>,
@@ -630,6 +638,8 @@ impl<'a> EvidenceReport<'a> {
             changed_at: evidence.changed_at,
             started_at: evidence.started_at,
             updated_at: evidence.updated_at,
+            read_at: evidence.read_at,
+            pod: evidence.pod.as_deref().map(PodReport::of),
             reader: evidence.reader.as_deref(),
             reader_because: evidence.reader_because.as_deref(),
             files: &evidence.files,

@@ -18,6 +18,8 @@ use super::{
     schema::{Fields, Form, Schemas, bounds, description},
 };
 
+const AS_A_LIST: &str = "write a list, each part a text of its own: [\"…\", \"…\"]";
+
 /// Finds mistakes, and takes them out of the tree so that the rest can be understood.
 pub(super) struct Walk<'a> {
     sheet: &'a Sheet,
@@ -60,8 +62,14 @@ impl<'a> Walk<'a> {
         let mut fitting = forms.iter().filter(|form| form.fits(kind));
         let Some(form) = fitting.clone().next() else {
             let wanted = wanted_types(&forms);
-            let found = article(kind);
-            self.add(span, format!("expected {wanted}, found {found}"));
+            let what = format!("expected {wanted}, found {}", article(kind));
+            if !self.sheet.is_faulty(span.start) {
+                let mut mistake = self.sheet.mistake(span, what, false);
+                if kind == "string" && forms.iter().any(|form| form.fits("array")) {
+                    mistake = mistake.help(AS_A_LIST);
+                }
+                self.mistakes.push(mistake);
+            }
             return false;
         };
         match node.get_mut() {

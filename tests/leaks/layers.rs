@@ -1,5 +1,7 @@
 //! Keys in every kind of layer, whole and damaged; every front end looks at them.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
 use stalekey::{
     domain::{credential::CredentialFacts, fingerprint::FingerprintKey, snapshot::Snapshot},
     engine::{self, Setup},
@@ -105,6 +107,8 @@ impl Scene {
         scene.shell(gate);
         scene.compose(gate);
         scene.ci(gate);
+        scene.commands(gate);
+        scene.cluster(gate);
         scene.processes(gate);
         let inventory = scene.inventory.clone();
         scene.world.write("stalekey.toml", inventory);
@@ -307,6 +311,101 @@ impl Scene {
         self.layer("github", "kind = \"ci\"\npath = \"github.json\"\nplatform = \"github\"");
         self.whole(&gitlab);
         self.whole(&github);
+    }
+
+    /// Programs that print keys, as they are meant to and in their complaints.
+    fn commands(&mut self, gate: &mut Gate) {
+        let (printed, said) = (keys(gate, "a command"), keys(gate, "a command's complaint"));
+        let of = |keys: &[(&str, Canary)]| {
+            lines(&keys[..PLAIN], |name, key| format!("{name}={}\n", key.text()))
+        };
+        let (printed_lines, said_lines) = (of(&printed), of(&said));
+        let programs = [
+            ("prints", "dotenv", format!("cat <<'END'\n{printed_lines}END\n")),
+            ("complains", "dotenv", format!("cat >&2 <<'END'\nsign in {said_lines}END\nexit 1\n")),
+            ("refuses", "json", format!("cat <<'END'\nerror: {said_lines}END\n")),
+        ];
+        for (name, output, script) in programs {
+            let file = format!("bin/{name}");
+            let credentials = if name == "prints" { "" } else { "credentials = [\"openai\"]" };
+            self.world.write(&file, format!("#!/bin/sh\n{script}"));
+            self.world.make_program(&file);
+            self.layer(
+                name,
+                &format!("kind = \"command\"\ncommand = [\"./{file}\"]\noutput = \"{output}\"\n{credentials}"),
+            );
+        }
+        for (id, _, variable, _) in CREDENTIALS {
+            let key = said.iter().find(|(name, _)| *name == variable);
+            let text = key.map(|(_, key)| key.text()).unwrap_or_default();
+            let file = format!("bin/one-{id}");
+            self.world.write(&file, format!("#!/bin/sh\ncat <<'END'\n{text}\nEND\n"));
+            self.world.make_program(&file);
+            let rest = format!("command = [\"./{file}\"]\ncredentials = [\"{id}\"]");
+            self.layer(&format!("one {id}"), &format!("kind = \"command\"\n{rest}"));
+        }
+        self.whole(&printed);
+        self.whole(&said);
+    }
+
+    /// A cluster, asked through a `kubectl` that prints what the real one does, and complains.
+    fn cluster(&mut self, gate: &mut Gate) {
+        let (held, literal, said) =
+            (keys(gate, "a Secret"), keys(gate, "a pod"), keys(gate, "what kubectl says"));
+        let complaint = lines(&said[..PLAIN], |name, key| format!("{name}: {}\n", key.text()));
+        let data = |keys: &[(&str, Canary)]| -> serde_json::Value {
+            let encoded = |(name, key): &(&str, Canary)| {
+                ((*name).to_owned(), STANDARD.encode(key.bytes()).into())
+            };
+            serde_json::Value::Object(keys.iter().map(encoded).collect())
+        };
+        let template = |env: serde_json::Value| json!({"containers": [{"name": "web", "env": env, "envFrom": [{"secretRef": {"name": "keys"}}]}]});
+        let env: Vec<_> =
+            literal.iter().map(|(name, key)| json!({"name": name, "value": key.text()})).collect();
+        let owner = json!([{"kind": "ReplicaSet", "name": "api-7d", "controller": true}]);
+        let pod = |name: &str, env: &[serde_json::Value], state: serde_json::Value| {
+            let owner = if name.starts_with("api") { owner.clone() } else { json!([]) };
+            json!({"kind": "Pod", "metadata": {"name": name, "labels": {"app": "api"}, "ownerReferences": owner},
+                "spec": template(env.into()), "status": {"phase": "Running", "containerStatuses": [{"name": "web", "state": state}]}})
+        };
+        let crash = json!({"waiting": {"reason": "Error", "message": complaint}});
+        let workloads = json!({"kind": "List", "items": [
+            {"kind": "Deployment", "metadata": {"name": "api"}, "spec": {
+                "selector": {"matchLabels": {"app": "api"}}, "template": {"spec": template(json!([]))}}},
+            pod("old", &[], json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}})),
+            pod("api-7d-new", &[], json!({"running": {"startedAt": "2026-03-01T00:00:00Z"}})),
+            pod("api-7d-own", &env, json!({"running": {"startedAt": "2026-03-01T00:00:00Z"}})),
+            pod("down", &[], crash),
+        ]});
+        let secrets = json!({"kind": "Secret", "data": data(&held), "metadata": {
+            "name": "keys", "creationTimestamp": "2026-02-01T00:00:00Z",
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": complaint}}});
+        self.world.write("answers/workloads", workloads.to_string());
+        self.world.write("answers/secrets", secrets.to_string());
+        let fields: serde_json::Map<String, serde_json::Value> =
+            held.iter().map(|(name, _)| (format!("f:{name}"), json!({}))).collect();
+        let managed = json!([{"time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:data": fields}}]);
+        self.world.write("answers/times", format!("keys\t2026-02-01T00:00:00Z\t{managed}\n"));
+        let script = format!(
+            "#!/bin/sh\ncat >&2 <<'END'\n{complaint}END\ncase \"$*\" in\n*broken*) exit 1;;\n\
+             *jsonpath*) cat answers/times;;\n*secrets/*) cat answers/secrets;;\n\
+             *) cat answers/workloads;;\nesac\n"
+        );
+        self.world.write("bin/kubectl", script);
+        self.world.make_program("bin/kubectl");
+        let path = format!("{}:/usr/bin:/bin", self.world.work().join("bin").display());
+        self.shell.push(("PATH".to_owned(), path.into_bytes()));
+        let cluster = "kind = \"kubernetes\"\nnamespace = \"prod\"\ncontext";
+        // What fails does so for each credential alike.
+        let one = "credentials = [\"openai\"]";
+        self.layer("cluster", &format!("{cluster} = \"prod\"\n{one}"));
+        self.layer(
+            "cluster read",
+            &format!("{cluster} = \"prod\"\nsecrets = \"read\"\nworkload = \"api\""),
+        );
+        self.layer("cluster broken", &format!("{cluster} = \"broken\"\n{one}"));
+        self.whole(&held);
+        self.whole(&literal);
     }
 
     fn processes(&mut self, gate: &mut Gate) {

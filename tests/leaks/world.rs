@@ -53,6 +53,12 @@ impl World {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode");
     }
 
+    /// Makes a file of the test's own one that can be run.
+    pub(crate) fn make_program(&self, path: &str) {
+        let mode = fs::Permissions::from_mode(0o700);
+        fs::set_permissions(self.work().join(path), mode).expect("its mode");
+    }
+
     /// The program, in this world alone.
     pub(crate) fn program(&self, arguments: &[&[u8]], variables: &Variables) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stalekey"));

@@ -272,6 +272,9 @@ pub(super) fn edit(row: &Row) -> Fix {
         (LayerKind::Export, _) => {
             Fix::text(format!("set `{variable}` again where the export comes from, then export it"))
         }
+        (LayerKind::Command, _) => {
+            Fix::text(format!("set `{variable}` again where the command of {} reads it", name(row)))
+        }
         (_, Some(place)) => Fix::text(format!("put the expected key into {place}")),
         (_, None) => Fix::text(format!("give `{variable}` the expected key in {}", name(row))),
     }

@@ -4,12 +4,13 @@ use super::{
     Finding, Scene,
     old_process::{Starter, findings, fixes, starter},
 };
+use crate::domain::snapshot::Row;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(
         scene,
         "SK201",
-        |row| matches!(starter(scene, row), Starter::Other),
+        |row| matches!(starter(scene, row), Starter::Other) && row.evidence.pod.is_none(),
         |_| None,
         |row| fixes(scene, row),
     )

@@ -44,6 +44,13 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         | OpaqueReason::Conditional
         | OpaqueReason::Elsewhere => "add the place the value comes from as a layer of its own",
         OpaqueReason::Untrusted => "trust the inventory",
+        OpaqueReason::NotAsked => {
+            "`secrets = \"read\"` on the layer compares the value; until then times are compared"
+        }
+        OpaqueReason::NotAllowed => {
+            "ask for the verb `get` on it: `kubectl auth can-i get secrets` says when you have it"
+        }
+        OpaqueReason::FixedAtStart => "roll its workload out, so that it starts again",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
         | OpaqueReason::GivenLater

@@ -31,7 +31,7 @@ const LAST_APPLIED: &str = "this annotation keeps the values that were applied l
 const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// What a reference can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Secret,
     ConfigMap,
@@ -118,7 +118,7 @@ impl Data {
         self.entries.get(*self.winners.get(key)?)
     }
 
-    fn of(object: &Object<'_>) -> Option<Self> {
+    pub(super) fn of(object: &Object<'_>) -> Option<Self> {
         let node = object.node;
         let data = |kind| {
             let mut data = Self::new(kind, object.name, object.place());

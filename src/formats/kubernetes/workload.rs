@@ -53,31 +53,41 @@ pub(super) fn pod<'d>(object: &Object<'d>) -> Option<&'d Node> {
     object.node.at(path)
 }
 
-fn short_kind(object: &Object<'_>) -> &'static str {
-    KINDS.iter().find(|(kind, _, _)| *kind == object.kind).map_or("", |(_, short, _)| *short)
+/// `deploy` for a Deployment.
+pub(super) fn short_kind(kind: &str) -> &'static str {
+    KINDS.iter().find(|(known, _, _)| *known == kind).map_or("", |(_, short, _)| *short)
+}
+
+/// `deploy/api`
+pub(super) fn named(object: &Object<'_>) -> String {
+    format!("{}/{}", short_kind(object.kind), object.name)
+}
+
+/// `deployment`, `deployments` and `deploy` all mean a Deployment.
+pub(super) fn is_kind(kind: &str, word: &str) -> bool {
+    let singular = word.strip_suffix('s').unwrap_or(word);
+    [word, singular]
+        .iter()
+        .any(|word| word.eq_ignore_ascii_case(kind) || word.eq_ignore_ascii_case(short_kind(kind)))
 }
 
 /// `api`, `deployment/api`, `deployments/api` or `deploy/api`.
 pub(super) fn is_named(object: &Object<'_>, wanted: &str) -> bool {
     let Some((kind, name)) = wanted.split_once('/') else { return wanted == object.name };
-    let singular = kind.strip_suffix('s').unwrap_or(kind);
-    name == object.name
-        && [kind, singular].iter().any(|kind| {
-            kind.eq_ignore_ascii_case(object.kind) || kind.eq_ignore_ascii_case(short_kind(object))
-        })
+    name == object.name && is_kind(object.kind, kind)
 }
 
 /// A row for each container.
 pub(super) fn rows(object: &Object<'_>, wanted: Option<&str>, store: &Store) -> Vec<Row> {
     let Some(pod) = pod(object) else { return Vec::new() };
     let containers = ["initContainers", "containers"].iter().flat_map(|field| pod.list(field));
-    let named = containers.filter_map(|container| Some((container.word("name")?, container)));
-    let rows = named.filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
+    let containers = containers.filter_map(|container| Some((container.word("name")?, container)));
+    let rows = containers.filter(|(name, _)| wanted.is_none_or(|wanted| wanted == *name));
     rows.map(|(name, container)| {
         let mut environment = Environment::new(object, store);
         let contents = environment.read(container).map(|()| environment.contents());
         Row {
-            name: inert(&format!("{}/{}/{name}", short_kind(object), object.name)),
+            name: inert(&format!("{}/{name}", named(object))),
             namespace: object.namespace.map(inert),
             is_container: true,
             place: place(object.path, container.position),

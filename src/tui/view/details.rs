@@ -394,6 +394,7 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         page.time("replaced", evidence.changed_at);
     }
     page.time("updated", evidence.updated_at);
+    page.time("run", evidence.read_at);
     if let Some(process) = &evidence.process {
         let container =
             process.container.as_ref().map(|id| format!(", in container {id}")).unwrap_or_default();
@@ -419,6 +420,17 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         }
         if row.rank == Rank::Live && row.key().is_some() {
             page.fact("mind", "a client object built earlier may still hold the old key");
+        }
+    }
+    if let Some(pod) = &evidence.pod {
+        let text = format!(
+            "{}, container {}, namespace {}, context {}",
+            pod.name, pod.container, pod.namespace, pod.context
+        );
+        page.fact("pod", &text);
+        if let Some(workload) = &pod.workload {
+            let rolling = if pod.rolling_out { ", which is replacing its pods now" } else { "" };
+            page.fact("made by", &format!("{workload}{rolling}"));
         }
     }
     for file in &evidence.files {
