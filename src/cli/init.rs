@@ -260,7 +260,7 @@ fn line(effect: &Effect) -> String {
         Effect::Containers { what } => format!("READ  containers: {}", inert(what)),
         Effect::Manager { what } => format!("READ  a process manager: {}", inert(what)),
         Effect::Cluster { what } => format!("READ  a cluster: {}", inert(what)),
-        Effect::Run { command } => format!("RUN   {}", inert(&command.join(" "))),
+        Effect::Run { command, .. } => format!("RUN   {}", inert(&command.join(" "))),
         Effect::Host { name } => format!("RUN   ssh {}", inert(name)),
     }
 }

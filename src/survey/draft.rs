@@ -128,7 +128,6 @@ fn layer(proposal: &Proposal) -> String {
 
 fn place(text: &mut String, kind: &LayerSpec) {
     match kind {
-        LayerSpec::Shell => {}
         LayerSpec::Dotenv { files, dialect } => {
             match files.as_slice() {
                 [path] => field(text, "path", path),
@@ -152,12 +151,7 @@ fn place(text: &mut String, kind: &LayerSpec) {
             optional(text, "platform", platform.as_deref());
             optional(text, "scope", scope.as_deref());
         }
-        LayerSpec::Export { path, shape, pointer } => {
-            field(text, "path", path);
-            optional(text, "shape", shape.as_deref());
-            optional(text, "pointer", pointer.as_deref());
-        }
-        LayerSpec::Kubernetes { paths, workload, container } => {
+        LayerSpec::Kubernetes { paths, workload, container, .. } => {
             several(text, "paths", paths);
             optional(text, "workload", workload.as_deref());
             optional(text, "container", container.as_deref());
@@ -166,14 +160,6 @@ fn place(text: &mut String, kind: &LayerSpec) {
             optional(text, "unit", unit.as_deref());
             optional(text, "scope", scope.as_deref());
             several(text, "files", files);
-        }
-        LayerSpec::Pm2 { app, home } => {
-            optional(text, "app", app.as_deref());
-            optional(text, "home", home.as_deref());
-        }
-        LayerSpec::Supervisor { program, config } => {
-            optional(text, "program", program.as_deref());
-            optional(text, "config", config.as_deref());
         }
         LayerSpec::Process { matching, min } => {
             text.push_str(&format!("match = {{ {} }}\n", matches(matching)));
@@ -184,6 +170,9 @@ fn place(text: &mut String, kind: &LayerSpec) {
                 field(text, "tree", "descendants");
             }
         }
+        // No finder proposes other kinds. Would one, its layer would lack what it needs, and an
+        // inventory that is not valid is not written.
+        _ => {}
     }
 }
 

@@ -212,6 +212,7 @@ fn layers_of(ground: &Ground<'_>, paths: &[String], name: &str, because: &str) -
         .unwrap_or_else(|| Guess::default("production"));
     let kind = |workload: Option<&str>, container: Option<&str>| LayerSpec::Kubernetes {
         paths: paths.to_vec(),
+        cluster: None,
         workload: workload.map(str::to_owned),
         container: container.map(str::to_owned),
     };
