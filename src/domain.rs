@@ -4,6 +4,7 @@
 pub mod age;
 pub mod chain;
 pub mod command;
+pub mod container;
 pub mod credential;
 pub mod damage;
 pub mod diagnosis;

@@ -14,6 +14,7 @@ use crate::domain::{
 
 pub mod ci;
 pub mod compose;
+pub mod container;
 pub mod dotenv;
 pub mod export;
 pub mod files;

@@ -25,7 +25,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    domain::layer::LayerKind,
+    domain::{container::Engine, layer::LayerKind},
     providers::{Catalogue, Provider},
     strict_toml::{self, Mistakes, Source},
 };
@@ -293,6 +293,13 @@ pub enum LayerSpec {
         /// supervisord's configuration; `None`: the first of [`supervisor_configs`].
         config: Option<String>,
     },
+    /// Containers.
+    Container {
+        /// Which ones.
+        matching: ContainerMatch,
+        /// What runs them; `None`: Docker where it is there, else Podman.
+        engine: Option<Engine>,
+    },
     /// The output of a command.
     Command {
         /// The program and its arguments; not empty.
@@ -360,6 +367,7 @@ impl LayerSpec {
             Self::Pm2 { .. } => LayerKind::Pm2,
             Self::Supervisor { .. } => LayerKind::Supervisor,
             Self::Command { .. } => LayerKind::Command,
+            Self::Container { .. } => LayerKind::Container,
         }
     }
 
@@ -387,7 +395,7 @@ impl LayerSpec {
             Self::Pm2 { home, .. } => home.iter().map(String::as_str).collect(),
             Self::Supervisor { config: Some(config), .. } => vec![config],
             Self::Supervisor { config: None, .. } => supervisor_configs().to_vec(),
-            Self::Shell | Self::Command { .. } => vec![],
+            Self::Shell | Self::Command { .. } | Self::Container { .. } => vec![],
         }
     }
 }
@@ -413,6 +421,22 @@ pub struct ProcessMatch {
     pub unit: Option<String>,
     /// All that descend from what fits are meant too.
     pub descendants: bool,
+}
+
+/// Which containers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContainerMatch {
+    /// The one with this name.
+    Name(String),
+    /// All with this label: `name`, or `name=value`.
+    Label(String),
+    /// All of a service of a compose project.
+    Service {
+        /// The project's name.
+        project: String,
+        /// The service's name in it.
+        service: String,
+    },
 }
 
 /// Reads an inventory. `display_name` is its path as a person would open it, `folder` what relative

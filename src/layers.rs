@@ -8,6 +8,7 @@ mod ci;
 mod command;
 mod companion;
 mod compose;
+mod container;
 mod dotenv;
 mod export;
 mod files;
@@ -62,6 +63,7 @@ pub struct Surroundings {
     pub shell: Environment,
     /// What may be read beyond the inventory's folder.
     pub trust: Arc<Trust>,
+    neighbours: container::Neighbours,
     processes: OnceLock<ProcessTable>,
     folders: beside::Folders,
     files: Arc<ReadFiles>,
@@ -84,11 +86,19 @@ impl Surroundings {
             home,
             shell,
             trust,
+            neighbours: container::Neighbours::default(),
             processes: OnceLock::new(),
             folders: beside::Folders::default(),
             files,
             pass: PASSES.fetch_add(1, Ordering::Relaxed),
         }
+    }
+
+    /// The same, with what readers of containers need to know of the other layers.
+    #[must_use]
+    pub fn among(self, layers: &[Layer]) -> Self {
+        let neighbours = container::Neighbours::of(layers, &self.folder, self.home.as_deref());
+        Self { neighbours, ..self }
     }
 
     /// The running processes, listed once a pass and only when a layer asks.
@@ -175,6 +185,9 @@ pub fn read(
                 inherit,
             };
             command::read(&request, credentials, surroundings)
+        }
+        LayerSpec::Container { matching, engine } => {
+            container::read(matching, *engine, layer, credentials, surroundings)
         }
     };
     // Exactly as many: ten thousand layers hold theirs until they are judged.

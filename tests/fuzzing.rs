@@ -131,6 +131,7 @@ fn nothing_breaks(
         "classify",
         "cluster",
         "compose",
+        "container",
         "dotenv",
         "export",
         "inference",

@@ -73,7 +73,7 @@ fn the_example_loads_and_shows_everything() {
     );
     let kinds: std::collections::BTreeSet<_> =
         inventory.layers.iter().map(|layer| layer.kind.kind()).collect();
-    assert_eq!(kinds.len(), 12, "every kind");
+    assert_eq!(kinds.len(), 13, "every kind");
     for field in fields(&inventory::schema()) {
         let shown = text.lines().filter(|line| !line.trim_start().starts_with('#'));
         let found = shown.into_iter().any(|line| line.contains(&field));
@@ -161,6 +161,9 @@ fn effects_are_what_reaches_out() {
                        importer.service"
                     .to_owned()
             },
+            Effect::Containers { what: "label role=batch, through docker or podman".to_owned() },
+            Effect::Containers { what: "name mailer-1, through docker or podman".to_owned() },
+            Effect::Containers { what: "project shop, service api, through docker".to_owned() },
             Effect::Manager { what: "pm2 web, home ~/.pm2".to_owned() },
             Effect::Manager {
                 what: "supervisor queue, config /etc/supervisor/supervisord.conf".to_owned()
@@ -260,6 +263,13 @@ fn effects_are_what_reaches_out() {
 #[case::match_port("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { port = 0 }", "nothing listens on port 0", (9, 18), "its port")]
 #[case::match_folder("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { folder = \"\" }", "this is not a path", (9, 20), "relative to")]
 #[case::bad_expression("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"process\"\nmatch = { command = \"a(b\" }", "this is not a regular expression", (9, 21), "put a `\\`")]
+#[case::container_of_nothing("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = {}", "`match` says nothing of the container", (9, 9), "`project` and `service`")]
+#[case::service_alone("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = { service = \"api\" }", "`project` and `service` belong together", (9, 9), "the project's name")]
+#[case::two_ways("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = { name = \"a\", label = \"b\" }", "`name`, `label` and `project` with `service` exclude each other", (9, 9), "keep one of them")]
+#[case::container_that_is_an_option("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = { name = \"--all\" }", "no container has such a name", (9, 18), "a letter or a digit")]
+#[case::container_with_a_space("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = { project = \"a b\", service = \"c\" }", "no container has such a name", (9, 21), "a letter or a digit")]
+#[case::no_label("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = { label = \"=b\" }", "this is no label", (9, 19), "name=value")]
+#[case::unknown_engine("[[layers]]\nname = \"a\"\nenvironment = \"prod\"\nkind = \"container\"\nmatch = { name = \"a\" }\nengine = \"dcoker\"", "unknown value `dcoker`", (10, 10), "did you mean `docker`?")]
 #[case::invisible_name("[[layers]]\nname = \"a\\u200b\"\nenvironment = \"prod\"\nkind = \"shell\"", "a name needs visible characters, no control characters, and 300 at the most", (6, 8), "\"…\"")]
 fn each_rule_is_told_at_its_place(
     #[case] rest: &str,

@@ -8,6 +8,7 @@ mod ci;
 mod classify;
 mod cluster;
 mod compose;
+mod container;
 mod dotenv;
 mod export;
 mod holds;
@@ -48,7 +49,7 @@ macro_rules! targets {
     };
 }
 
-targets! { ci classify cluster compose dotenv export inference kubernetes managers pointer recognise shell strict_toml systemd template text yaml }
+targets! { ci classify cluster compose container dotenv export inference kubernetes managers pointer recognise shell strict_toml systemd template text yaml }
 
 /// The target whose inputs are inputs of all others, made long.
 pub const LONG: Target = Target { name: "long", run: long::run, seeds: long::seeds };

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::domain::{
+    container::ComposeLabels,
     layer::Instance,
     manager::Manager,
     restart::Configured,
@@ -28,7 +29,11 @@ pub(super) struct Sources<'a> {
     /// With whether it has a key.
     configured: HashMap<Place<'a>, (usize, bool)>,
     /// What workloads would start: layer, credential, `deploy/api/web`.
-    containers: HashMap<(&'a str, &'a str, &'a str), usize>,
+    workloads: HashMap<(&'a str, &'a str, &'a str), usize>,
+    /// Of a compose layer, by service.
+    services: HashMap<(&'a str, &'a str, &'a str), usize>,
+    /// By id.
+    containers: HashMap<(&'a str, &'a str, Option<&'a str>, &'a str), usize>,
 }
 
 /// Layer, credential, other machine, and which of the things that a manager starts.
@@ -44,16 +49,25 @@ impl<'a> Sources<'a> {
         let mut sources = Self {
             first_of: HashMap::new(),
             configured: HashMap::new(),
+            workloads: HashMap::new(),
+            services: HashMap::new(),
             containers: HashMap::new(),
         };
         for (index, row) in rows.iter().enumerate() {
-            let RowIdentity { layer, credential, .. } = &row.identity;
+            let RowIdentity { layer, credential, host, instance, .. } = &row.identity;
             sources.first_of.entry((layer, credential)).or_insert(index);
+            if let Some(Instance::Service(service)) = instance {
+                sources.services.entry((layer, credential, service)).or_insert(index);
+            }
+            if let Some(container) = row.own_container() {
+                let host = host.as_deref();
+                sources.containers.insert((layer, credential, host, &container.id), index);
+            }
             if !row.running {
                 let found = (index, row.key().is_some());
                 sources.configured.entry(configured(row)).or_insert(found);
                 if let Some(Instance::Container(name)) = &row.identity.instance {
-                    sources.containers.entry((layer, credential, name)).or_insert(index);
+                    sources.workloads.entry((layer, credential, name)).or_insert(index);
                 }
             }
         }
@@ -80,23 +94,40 @@ impl<'a> Sources<'a> {
         Some(Configured { row: at, through })
     }
 
-    /// What its own layer configures, for a row that runs; else the first row of its source. A layer
+    /// What a workload would start, for a pod; the container that a process runs in; what its own layer
+    /// configures, for a row that runs; else its service's row of its source, or the first. A layer
     /// that configures no key tells nothing of one that a program has loaded by itself.
     pub(super) fn index(&self, row: &Row) -> Option<usize> {
+        let RowIdentity { layer, credential, host, .. } = &row.identity;
         if let Some(pod) = &row.evidence.pod {
-            let RowIdentity { layer, credential, .. } = &row.identity;
             let name = format!("{}/{}", pod.workload.as_deref()?, pod.container);
             let container = (layer.as_str(), credential.as_str(), name.as_str());
-            return self.containers.get(&container).copied();
+            return self.workloads.get(&container).copied();
+        }
+        let process = row.evidence.process.as_ref();
+        if let Some(id) = process.and_then(|process| process.container.as_deref()) {
+            let layers = std::iter::once(layer).chain(&row.source);
+            let found = layers.filter_map(|layer| {
+                self.containers.get(&(layer.as_str(), credential.as_str(), host.as_deref(), id))
+            });
+            if let Some(container) = found.copied().next() {
+                return Some(container);
+            }
         }
         let own = self.configured.get(&configured(row)).filter(|_| row.running);
         if let Some((own, true)) = own {
             return Some(*own);
         }
-        let credential = row.identity.credential.as_str();
-        let source =
-            row.source.as_deref().and_then(|source| self.first_of.get(&(source, credential)));
-        source.copied().or(own.map(|(own, _)| *own))
+        let labels = row.own_container().and_then(|container| container.compose.as_ref());
+        let of_source = |source: &str| {
+            let service = |labels: &'_ ComposeLabels| {
+                self.services.get(&(source, credential.as_str(), labels.service.as_str())).copied()
+            };
+            labels
+                .and_then(service)
+                .or_else(|| self.first_of.get(&(source, credential.as_str())).copied())
+        };
+        row.source.as_deref().and_then(of_source).or(own.map(|(own, _)| *own))
     }
 }
 

@@ -22,6 +22,7 @@ mod sk205;
 mod sk206;
 mod sk207;
 mod sk209;
+mod sk211;
 mod sk213;
 mod sk216;
 mod sk222;
@@ -160,6 +161,7 @@ pub static REGISTRY: &[Diagnosis] = registry! {
     sk206 "SK206" "the container must be recreated";
     sk207 "SK207" "the pod was not rolled out";
     sk209 "SK209" "only some pods have the new key";
+    sk211 "SK211" "a mounted file is the one from before";
     sk213 "SK213" "the layer itself was not updated";
     sk216 "SK216" "a watcher hands an old key down";
     sk222 "SK222" "a reboot brings an old key back";

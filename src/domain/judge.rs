@@ -7,11 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{
     age::{age, span},
     chain::{self, Chain, Sources},
+    container::ContainerFacts,
     credential::CredentialFacts,
     diagnosis::{self, Finding, Scene},
     expectation::{Answered, Candidates, Wish},
     key::Key,
-    layer::LayerFacts,
+    layer::{Instance, LayerFacts, LayerKind},
     manager::Manager,
     outcome::{Outcome, ProbeReason, ProbeResult},
     reading::{Evidence, MissingReason, OpaqueReason, Rank, Reading, State, Unreadable},
@@ -173,13 +174,18 @@ fn row(
     retired: Option<Retired>,
 ) -> Row {
     let (verdict, certainty, rank, mut reason) = decision;
-    let remedy = match &reading.state {
-        State::Unreadable(Unreadable { remedy: Some(remedy), .. }) => Some(remedy),
-        _ => reading.evidence.process.as_ref().and_then(|process| process.remedy.as_ref()),
+    let remedy = if let State::Unreadable(Unreadable { remedy: Some(remedy), .. }) = &reading.state
+    {
+        Some(remedy)
+    } else {
+        let of_process = reading.evidence.process.as_ref().map(|process| &process.remedy);
+        let of_container = reading.own_container().map(|container| &container.remedy);
+        of_process.or(of_container).and_then(Option::as_ref)
     };
     if let Some(remedy) = remedy {
         reason.push_str(&format!("; {remedy}"));
     }
+    let source = source_of(&reading, layer).cloned();
     Row {
         running: reading.is_running(),
         identity: RowIdentity {
@@ -201,7 +207,7 @@ fn row(
         evidence: reading.evidence,
         rank,
         context: reading.context,
-        source: layer.and_then(|layer| layer.source.clone()),
+        source,
         restart: layer.and_then(|layer| layer.restart.clone()),
         owner: layer.and_then(|layer| layer.owner.clone()),
         probe,
@@ -213,6 +219,12 @@ fn row(
         findings: Vec::new(),
         after: Vec::new(),
     }
+}
+
+/// The layer that it takes its value from: as the inventory says, else as its container tells.
+fn source_of<'a>(reading: &'a Reading<Key>, layer: Option<&'a LayerFacts>) -> Option<&'a String> {
+    let linked = || reading.evidence.container.as_ref()?.linked.as_ref();
+    layer.and_then(|layer| layer.source.as_ref()).or_else(|| linked().map(|linked| &linked.layer))
 }
 
 type Decision = (Verdict, Certainty, Rank, String);
@@ -227,15 +239,20 @@ fn decide(
 ) -> Decision {
     let certain = |verdict, reason: String| (verdict, Certainty::Certain, reading.rank, reason);
     let optional = layer.is_some_and(|layer| layer.optional);
+    if let Some(container) = reading.own_container().filter(|container| !container.runs) {
+        return certain(Verdict::Unproven, not_running(group, reading, container));
+    }
     match &reading.state {
         // Of what runs, nothing is wrong because it may not be looked into.
         State::Unreadable(why) if reading.is_running() => {
             certain(Verdict::Unproven, why.detail.clone())
         }
         State::Unreadable(why) => certain(Verdict::Unreadable, why.detail.clone()),
-        State::Missing(reason @ (MissingReason::NotRunning | MissingReason::TooFew)) => {
-            certain(Verdict::Unproven, format!("not_running: {}", reason.text()))
-        }
+        State::Missing(
+            reason @ (MissingReason::NotRunning
+            | MissingReason::TooFew
+            | MissingReason::NoContainer),
+        ) => certain(Verdict::Unproven, format!("not_running: {}", reason.text())),
         State::Missing(reason) if optional => {
             certain(Verdict::Current, format!("optional: {}", reason.text()))
         }
@@ -246,6 +263,20 @@ fn decide(
         State::Opaque(reason) => opaque(question, reading, layer, *reason),
         State::Found(key) => found(group, reading, probe, key, retired(&question.retired, reading)),
     }
+}
+
+/// Of a container that does not run: what it would start with.
+fn not_running(group: &Group, reading: &Reading<Key>, container: &ContainerFacts) -> String {
+    let expected = group.expected.as_ref().and_then(|expected| expected.fingerprint);
+    let with = match (reading.state.found(), expected) {
+        (Some(key), Some(expected)) if key.fingerprint == expected => {
+            ", and would start with the expected key"
+        }
+        (Some(_), Some(_)) => ", and would start with another key than the expected one",
+        (Some(_), None) => ", and would start with the key it was created with",
+        (None, _) => "",
+    };
+    format!("not_running: the container is {}{with}", container.state)
 }
 
 /// A value that cannot be known: stale when it runs since before its source changed, else unproven.
@@ -274,13 +305,19 @@ fn opaque(
     };
     // Of a layer that has both, what runs takes its value from what is configured.
     let own = reading.is_running() && question.readings.iter().any(|other| configured(&other));
-    let source = layer.and_then(|layer| layer.source.as_ref());
-    let source = if own { Some(&reading.layer) } else { source };
+    let source = if own { Some(&reading.layer) } else { source_of(reading, layer) };
     let Some(source) = source else { return unproven };
+    let container = reading.evidence.container.as_deref();
+    let service = container.and_then(|it| it.compose.as_ref()).map(|labels| &labels.service);
+    let is_its_service = |other: &&Reading<Key>| match (&other.instance, service) {
+        (Some(Instance::Service(other)), Some(service)) => other == service,
+        _ => true,
+    };
     let changed = question
         .readings
         .iter()
         .filter(|other| other.layer == *source && other.credential == reading.credential)
+        .filter(is_its_service)
         .filter(|other| !own || configured(other))
         .filter(|other| other.state.found().is_some())
         .filter_map(|other| Changed::of(&other.evidence))
@@ -290,6 +327,14 @@ fn opaque(
         let updated = reading.evidence.updated_at;
         return match updated.filter(|updated| changed.is_after(*updated)) {
             Some(updated) => likely("last updated", updated, &changed, source),
+            None => unproven,
+        };
+    }
+    // What compose files say reaches a container when it is created, and by no restart.
+    let of_compose = |layer: &LayerFacts| layer.name == *source && layer.kind == LayerKind::Compose;
+    if let Some(container) = container.filter(|_| question.layers.iter().any(of_compose)) {
+        return match container.created_at.filter(|created| changed.is_after(*created)) {
+            Some(created) => likely("created", created, &changed, source),
             None => unproven,
         };
     }
@@ -378,6 +423,8 @@ fn found(
     retired: Option<&Retired>,
 ) -> Decision {
     let by_rank = match reading.rank {
+        // Nothing changes the environment that a container was created with.
+        Rank::Launch if reading.own_container().is_some() => Certainty::Certain,
         Rank::Launch | Rank::Memory | Rank::Inferred => Certainty::Likely,
         _ => Certainty::Certain,
     };
@@ -386,7 +433,8 @@ fn found(
         _ => Certainty::Certain,
     };
     let certainty = by_rank.max(by_expectation);
-    let wording = reading.rank.wording();
+    let wording =
+        if reading.own_container().is_some() { "created with" } else { reading.rank.wording() };
     let decision = |verdict, certainty, reason: String| (verdict, certainty, reading.rank, reason);
 
     if key.is_damaged(probe.outcome) {
@@ -513,9 +561,11 @@ impl<'a> Ranks<'a> {
         }
     }
 
-    /// Of a layer, what is configured goes before what runs of it.
+    /// Of a layer, what is configured goes before what runs of it, and a container before the processes
+    /// in it.
     fn of_row(&self, row: &Row) -> impl Ord + use<> {
         let manager = row.evidence.manager.as_ref().map(|manager| manager.name().to_owned());
+        let container = row.evidence.container.as_ref().map(|container| container.name.clone());
         let running = row.running;
         let row = &row.identity;
         let place = |ranks: &HashMap<&str, usize>, name: &str| {
@@ -527,6 +577,7 @@ impl<'a> Ranks<'a> {
             place(&self.layers, &row.layer),
             row.host.clone(),
             manager,
+            container,
             running,
             row.instance.clone(),
         )

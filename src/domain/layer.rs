@@ -32,6 +32,8 @@ pub enum LayerKind {
     Supervisor,
     /// The output of a command.
     Command,
+    /// Containers.
+    Container,
 }
 
 impl LayerKind {
@@ -50,12 +52,13 @@ impl LayerKind {
             Self::Pm2 => "pm2",
             Self::Supervisor => "supervisor",
             Self::Command => "command",
+            Self::Container => "container",
         }
     }
 
     /// Whether a row of this kind is something that runs (and so can be older than its source).
     pub const fn is_running(self) -> bool {
-        matches!(self, Self::Process)
+        matches!(self, Self::Process | Self::Container)
     }
 }
 
@@ -88,14 +91,14 @@ pub struct LayerFacts {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Instance {
+    /// A container; it stands before the processes in it.
+    Container(String),
     /// A process.
     Pid(u32),
     /// What a compose project or a process manager calls a service: `api`, `api.service`.
     Service(String),
     /// A job, step, stage or variable group of a CI platform: `deploy`, `deploy/smoke test`.
     Scope(String),
-    /// A container.
-    Container(String),
     /// A pod.
     Pod(String),
     /// An object of a cluster that is no workload: `secret/keys`.

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{
+    container::ContainerFacts,
     layer::{Instance, LayerKind},
     manager::Manager,
     place::{Place, Position},
@@ -69,6 +70,8 @@ pub enum Origin {
     LaunchEnvironment,
     /// The environment of a process as it is now.
     LiveEnvironment,
+    /// The environment that a container was created with.
+    ContainerEnvironment,
     /// `Environment=` of a systemd unit.
     UnitEnvironment,
     /// A file named by `EnvironmentFile=` of a systemd unit.
@@ -135,6 +138,8 @@ pub enum OpaqueReason {
     NotInLaunchEnvironment,
     /// The variable is not in the process's environment now; the program may have its key elsewhere.
     NotInLiveEnvironment,
+    /// The container was created without it; a program in it may load a file.
+    NotInContainerEnvironment,
     /// A supervisor gives the process its variables after the start; the launch shows others.
     GivenLater,
     /// The process has overwritten its environment block.
@@ -171,6 +176,9 @@ impl OpaqueReason {
             Self::NotInLiveEnvironment => {
                 "not in its environment now; the program may hold its key in memory of its own"
             }
+            Self::NotInContainerEnvironment => {
+                "not in the environment the container was created with; its program may load a file"
+            }
             Self::GivenLater => {
                 "PM2 gives a cluster's workers their variables after the start; the environment at \
                  the start is that of its daemon"
@@ -202,6 +210,8 @@ pub enum MissingReason {
     NotRunning,
     /// Fewer processes match than there should be.
     TooFew,
+    /// No container matches.
+    NoContainer,
 }
 
 impl MissingReason {
@@ -212,6 +222,7 @@ impl MissingReason {
             Self::FileAbsent => "the file does not exist",
             Self::NotRunning => "no process matches",
             Self::TooFew => "fewer processes match than `min` says",
+            Self::NoContainer => "no container matches",
         }
     }
 }
@@ -399,6 +410,9 @@ pub struct Evidence {
     /// The pod behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod: Option<Box<PodFacts>>,
+    /// The container behind the row: its own, or the one that its process runs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub container: Option<Box<ContainerFacts>>,
     /// Paths that were read and decide this reading; they are watched.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
@@ -508,6 +522,12 @@ impl<V> Reading<V> {
     pub const fn is_running(&self) -> bool {
         let held = matches!(self.rank, Rank::Memory | Rank::Launch | Rank::Live | Rank::Sent);
         held || self.kind.is_running()
+    }
+
+    /// The container that this is of, where it is not of a process in one.
+    pub fn own_container(&self) -> Option<&ContainerFacts> {
+        let is_own = matches!(self.instance, Some(Instance::Container(_)));
+        self.evidence.container.as_deref().filter(|_| is_own)
     }
 
     /// Changes the type of the values and nothing else.

@@ -17,6 +17,7 @@ use self::{
 };
 use crate::domain::{
     chain::Sources,
+    container::ContainerFacts,
     diagnosis::{Finding, Fix, Severity},
     inert::quoted,
     key::Key,
@@ -404,6 +405,13 @@ impl Scene<'_> {
         (Gives::Unknown, words.to_owned())
     }
 
+    /// The container that it is, or runs in.
+    fn container(&self) -> Option<&ContainerFacts> {
+        let own = self.row.evidence.container.as_deref();
+        let through = self.configured.iter().flat_map(|configured| &configured.through);
+        own.or_else(|| through.filter_map(|row| row.own_container()).next())
+    }
+
     /// The one command that does it: the inventory's, unless it is one that keeps the environment.
     fn command(&self, starter: Starter<'_>, action: Action) -> Option<String> {
         if action == Action::Reload {
@@ -413,9 +421,14 @@ impl Scene<'_> {
             return None;
         }
         let own = self.row.restart.as_deref();
+        let keeps = |own: &&str| ContainerFacts::keeps_environment(own);
+        let container = self.container();
         let own_is_enough = |own: &&str| action == Action::Restart || !only_restarts(own);
         if let Starter::Managed(manager) = starter
-            && own.filter(own_is_enough).is_none()
+            && own
+                .filter(own_is_enough)
+                .filter(|own| action != Action::Recreate || !keeps(own))
+                .is_none()
         {
             return match action {
                 Action::Restart => Some(manager.restart()),
@@ -427,6 +440,11 @@ impl Scene<'_> {
         }
         if let Some(own) = own.filter(own_is_enough) {
             return Some(own.to_owned());
+        }
+        match (action, container) {
+            (Action::Recreate, Some(container)) => return container.recreate(),
+            (Action::Restart, Some(container)) => return Some(container.restart()),
+            _ => {}
         }
         let configured = self.configured.as_ref()?.row;
         match (action, &configured.identity.instance) {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::{
     chain::Chain,
+    container::ContainerFacts,
     diagnosis::Finding,
     fingerprint::Fingerprint,
     key::Key,
@@ -163,9 +164,30 @@ impl Row {
         self.after.iter().find(|prediction| prediction.action == Action::Restart)
     }
 
-    /// Since when it holds what it holds: the start of a process, the change of a file.
+    /// How it is named in a chain, where rows of one layer may stand one after the other: a container
+    /// by its own name, a process in one by that of its program.
+    pub fn link_name(&self) -> &str {
+        let inside = self.evidence.process.as_ref().filter(|_| self.evidence.container.is_some());
+        let own = self.own_container().map(|container| &container.name);
+        own.or_else(|| inside.map(|process| &process.program)).unwrap_or(&self.identity.layer)
+    }
+
+    /// Since when it holds what it holds: the creation of a container, the start of a process, the
+    /// change of a file.
     pub fn since(&self) -> Option<Timestamp> {
-        self.evidence.started_at.or_else(|| self.evidence.changed())
+        let created = self.own_container().and_then(|container| container.created_at);
+        created.or(self.evidence.started_at).or_else(|| self.evidence.changed())
+    }
+
+    /// How a sentence about it begins: "created with the old key".
+    pub fn wording(&self) -> &'static str {
+        if self.own_container().is_some() { "created with" } else { self.rank.wording() }
+    }
+
+    /// The container that this row is of, where it is not of a process in one.
+    pub fn own_container(&self) -> Option<&ContainerFacts> {
+        let is_own = matches!(self.identity.instance, Some(Instance::Container(_)));
+        self.evidence.container.as_deref().filter(|_| is_own)
     }
 }
 

@@ -252,7 +252,8 @@ impl Flow {
             self.setup.shell.clone(),
             Arc::clone(&self.files),
             Arc::clone(&self.setup.trust),
-        );
+        )
+        .among(&self.setup.inventory.layers);
         let (setup, credentials) = (Arc::clone(&self.setup), Arc::clone(&self.credentials));
         let (job_numbers, inbox) = (numbers.clone(), self.inbox.clone());
         let job = move |index: usize| {

@@ -2,6 +2,7 @@
 //! the registry.
 
 mod command;
+mod container;
 mod kubernetes;
 mod managers;
 
@@ -14,6 +15,7 @@ use self::{
     managers::{Pm2, Supervisor},
 };
 use super::{LayerSpec, ProcessMatch, check::LayerCheck};
+use container::Container;
 
 /// The rules of one kind.
 trait Rules {
@@ -67,6 +69,8 @@ registry! {
     Supervisor,
     /// The output of a command.
     Command,
+    /// Containers of Docker or Podman.
+    Container,
 }
 
 /// Names for the rest of the program, written once: as in the file.

@@ -5,7 +5,8 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use super::{Cluster, Inventory, Layer, LayerSpec, ProcessMatch};
+use super::{Cluster, ContainerMatch, Inventory, Layer, LayerSpec, ProcessMatch};
+use crate::domain::container::Engine;
 
 /// Something that an inventory nobody trusts may not have done.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,6 +127,9 @@ pub fn of_layer(layer: &Layer, folder: &Path) -> Vec<Effect> {
         LayerSpec::Process { matching, .. } => {
             effects.push(Effect::Processes { what: in_words(matching) });
         }
+        LayerSpec::Container { matching, engine } => {
+            effects.push(Effect::Containers { what: containers_in_words(matching, *engine) });
+        }
         LayerSpec::Systemd { unit: Some(name), files, .. } if files.is_empty() => {
             effects.push(Effect::Unit { name: name.clone() });
         }
@@ -217,6 +221,17 @@ fn in_words(matching: &ProcessMatch) -> String {
     words.extend(unit.as_ref().map(|unit| format!("unit {unit}")));
     words.extend(descendants.then(|| "with descendants".to_owned()));
     words.join(", ")
+}
+
+fn containers_in_words(matching: &ContainerMatch, engine: Option<Engine>) -> String {
+    let which = match matching {
+        ContainerMatch::Name(name) => format!("name {name}"),
+        ContainerMatch::Label(label) => format!("label {label}"),
+        ContainerMatch::Service { project, service } => {
+            format!("project {project}, service {service}")
+        }
+    };
+    format!("{which}, through {}", engine.map_or("docker or podman", Engine::name))
 }
 
 #[cfg(test)]

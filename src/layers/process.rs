@@ -47,6 +47,9 @@ use crate::{
 /// What Node's cluster gives each of its workers, and PM2's daemon with it.
 const NODE_CLUSTER: &str = "NODE_UNIQUE_ID";
 
+/// How a remedy ends where nothing but a new start tells.
+const MAKES_SURE: &str = "; a restart makes it sure";
+
 pub(super) fn read(
     matching: &ProcessMatch,
     min: Option<usize>,
@@ -68,6 +71,33 @@ pub(super) fn read(
         found.push(absent(Absence::Missing(missing)));
     }
     found
+}
+
+/// The rows of the processes in a container: the one it was started with, and what descends from it.
+/// `None` when that process is not seen here, or is another container's.
+pub(super) fn inside(
+    pid: u32,
+    container: &str,
+    credentials: &[&CredentialFacts],
+    surroundings: &Surroundings,
+) -> Option<Vec<Found>> {
+    let table = surroundings.processes();
+    let is_there = table.is_supported() && table.get(pid).is_some();
+    if !is_there || table.container(pid).as_deref() != Some(container) {
+        return None;
+    }
+    let all = table.with_descendants(BTreeSet::from([pid]));
+    // Nothing but a daemon: that is no application, and no failure of the container's row.
+    let chosen = selector::without_supervisors(all, table).unwrap_or_default();
+    let mut found = instances(chosen, credentials, surroundings, Rights::of_this_process());
+    // A container that is restarted launches them with the same environment once more.
+    let remedies = found.iter_mut().filter_map(|found| found.evidence.process.as_mut());
+    for remedy in remedies.filter_map(|process| process.remedy.as_mut()) {
+        if let Some(rest) = remedy.strip_suffix(MAKES_SURE) {
+            *remedy = rest.to_owned();
+        }
+    }
+    Some(found)
 }
 
 /// A row for each of these processes, as a manager of processes names them. Supervisors are evidence
@@ -274,10 +304,8 @@ impl Reader<'_> {
         let changed = now.iter().any(|(name, value)| first(&then, name) != Some(value))
             || then.iter().any(differs);
         if process.keeps_own_table() && erased.is_none() && !changed {
-            let remedy = format!(
-                "`{}` keeps variables in a table of its own; a restart makes it sure",
-                process.program
-            );
+            let remedy =
+                format!("`{}` keeps variables in a table of its own{MAKES_SURE}", process.program);
             return launched(&then, OpaqueReason::NotInLaunchEnvironment, Some(remedy));
         }
         let mut contents = Contents::default();
@@ -317,9 +345,10 @@ impl Reader<'_> {
                     .to_owned()
             }
             Live::Changing => "it changed while it was read: check again".to_owned(),
-            _ => "its program does not tell where its environment is (linked statically, or \
-                  stripped); a restart makes it sure"
-                .to_owned(),
+            _ => format!(
+                "its program does not tell where its environment is (linked statically, or \
+                 stripped){MAKES_SURE}"
+            ),
         };
         match launch {
             Launch::Known(then) => {

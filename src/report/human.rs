@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::{
     domain::{
         age::age,
+        container::ContainerFacts,
         diagnosis::{Finding, Severity},
         inert::capitalised,
         restart::told,
@@ -91,6 +92,7 @@ fn write_rows(snapshot: &Snapshot, paint: &Paint, out: &mut dyn Write) -> io::Re
         }
         writeln!(out, "{}", text.trim_end())?;
         let who = row.evidence.process.as_ref().map(ProcessFacts::who);
+        let who = who.or_else(|| row.own_container().map(ContainerFacts::who));
         let why = (row.verdict != Verdict::Current).then(|| row.reason.clone());
         let below: Vec<String> = who.into_iter().chain(why).collect();
         if !below.is_empty() {

@@ -4,6 +4,7 @@
 //! schema is generated from them and committed.
 
 mod after;
+mod container;
 mod pod;
 mod rotations;
 
@@ -17,7 +18,7 @@ use rotations::{RetiredReport, RotationReport};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-use self::{after::PredictionReport, pod::PodReport};
+use self::{after::PredictionReport, container::ContainerReport, pod::PodReport};
 use crate::domain::{
     chain::Chain,
     diagnosis::Finding,
@@ -281,6 +282,9 @@ struct EvidenceReport<'a> {
     /// The process behind the row.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<ProcessReport<'a>>,
+    /// The container behind the row: its own, or the one that its process runs in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    container: Option<ContainerReport<'a>>,
     /// The process manager that starts it.
     #[serde(skip_serializing_if = "Option::is_none")]
     manager: Option<ManagerReport<'a>>,
@@ -551,6 +555,7 @@ impl<'a> OccurrenceReport<'a> {
                 Origin::CiReference(_) => "ci_reference",
                 Origin::LaunchEnvironment => "launch_environment",
                 Origin::LiveEnvironment => "live_environment",
+                Origin::ContainerEnvironment => "container_environment",
                 Origin::UnitEnvironment => "unit_environment",
                 Origin::UnitEnvironmentFile => "unit_environment_file",
                 Origin::ManagerCopy => "manager_copy",
@@ -657,6 +662,7 @@ impl<'a> EvidenceReport<'a> {
                 }),
                 remedy: process.remedy.as_deref(),
             }),
+            container: evidence.container.as_deref().map(ContainerReport::of),
         }
     }
 }

@@ -380,6 +380,7 @@ impl Model {
                 let evidence = &row.evidence;
                 [
                     row.probe.checked_at,
+                    row.own_container().and_then(|container| container.created_at),
                     evidence.started_at,
                     evidence.modified_at,
                     evidence.changed_at,

@@ -110,6 +110,7 @@ impl Scene {
         scene.commands(gate);
         scene.cluster(gate);
         scene.processes(gate);
+        scene.containers(gate);
         let inventory = scene.inventory.clone();
         scene.world.write("stalekey.toml", inventory);
         scene
@@ -459,6 +460,40 @@ impl Scene {
         );
         self.whole(&own);
         self.waiting.extend(processes);
+    }
+
+    /// Engines that note all that they are given, and print more than is wanted of them.
+    fn containers(&mut self, gate: &mut Gate) {
+        let own = keys(gate, "a container");
+        let other = gate.key(Format::OpenaiProject, "another variable of a container");
+        let command = gate.key(Format::OpenaiLegacy, "the command that created a container");
+        let said = gate.key(Format::OpenaiProject, "what an engine says when it fails");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("canaries are UTF-8");
+        let mut env: Vec<String> =
+            own.iter().map(|(name, key)| format!("{name}={}", text(key.bytes()))).collect();
+        env.push(format!("SOMEBODY_ELSES={}", other.text()));
+        let id = "9f".repeat(32);
+        let inspected = serde_json::json!([{
+            "Id": id, "Name": "/api-1", "Created": "2026-01-01T00:00:00Z", "ImageName": "api",
+            "State": { "Status": "running", "Pid": 0 },
+            "Config": { "Env": env, "CreateCommand": ["podman", "run", "-e", command.text()] },
+        }]);
+        self.world.write("inspected.json", inspected.to_string());
+        let work = self.world.work();
+        let work = work.display();
+        let notes = format!("#!/bin/sh\n{{ echo \"$*\"; env; }} >>{work}/asked\n");
+        let docker = format!("case $1 in ps) echo {id};; *) cat {work}/inspected.json;; esac\n");
+        let podman = format!("echo {} | tee /dev/stderr\nexit 1\n", said.text());
+        for (name, script) in [("docker", docker), ("podman", podman)] {
+            self.world.write_program(&format!("bin/{name}"), format!("{notes}{script}"));
+        }
+        self.shell.push(("PATH".to_owned(), format!("{work}/bin:/usr/bin:/bin").into_bytes()));
+        self.layer("container", "kind = \"container\"\nmatch = { name = \"api-1\" }");
+        self.layer(
+            "container elsewhere",
+            "kind = \"container\"\nmatch = { label = \"a=b\" }\nengine = \"podman\"",
+        );
+        self.whole(&own);
     }
 
     /// The parts of a run that stays in this process.

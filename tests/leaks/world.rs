@@ -59,6 +59,13 @@ impl World {
         fs::set_permissions(self.work().join(path), mode).expect("its mode");
     }
 
+    /// Writes a program of the test's own.
+    pub(crate) fn write_program(&self, path: &str, text: impl AsRef<[u8]>) {
+        self.write(path, text);
+        fs::set_permissions(self.work().join(path), fs::Permissions::from_mode(0o700))
+            .expect("its mode");
+    }
+
     /// The program, in this world alone.
     pub(crate) fn program(&self, arguments: &[&[u8]], variables: &Variables) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_stalekey"));

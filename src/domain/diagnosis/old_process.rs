@@ -26,7 +26,7 @@ pub(super) fn findings(
     fixes: impl Fn(&Row) -> Vec<Fix>,
 ) -> Vec<Finding> {
     scene
-        .by_layer_and_key(|row| is_old_process(row) && !in_a_container(row) && concerns(row))
+        .by_layer_and_key(|row| is_old_process(row) && !in_a_container(scene, row) && concerns(row))
         .into_iter()
         .filter_map(|rows| {
             let row = &scene.rows[*rows.first()?];

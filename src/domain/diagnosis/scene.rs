@@ -7,6 +7,7 @@ use jiff::Timestamp;
 pub(super) use crate::domain::inert::quoted;
 use crate::domain::{
     chain::Sources,
+    container::ContainerFacts,
     credential::CredentialFacts,
     damage::Flag,
     diagnosis::{Finding, Fix, Severity},
@@ -75,6 +76,17 @@ impl<'a> Scene<'a> {
     /// What has to be done before a running row is started again.
     pub(super) fn obstacle(&self, row: &'a Row) -> Option<Obstacle<'a>> {
         restart::obstacle(self.rows, &self.sources, row)
+    }
+
+    /// What is known of the container that a row is of, or that its process runs in.
+    pub fn container_of(&self, row: &'a Row) -> Option<&'a ContainerFacts> {
+        if let Some(own) = row.evidence.container.as_deref() {
+            return Some(own);
+        }
+        let id = row.evidence.process.as_ref()?.container.as_ref()?;
+        let host = &row.identity.host;
+        let others = self.rows.iter().filter(|other| other.identity.host == *host);
+        others.filter_map(Row::own_container).find(|container| container.id == *id)
     }
 
     /// Rows that belong together on screen: one layer, one thing that its manager starts, one key.
@@ -166,9 +178,13 @@ pub(super) fn launched_with_it(row: &Row) -> bool {
         })
 }
 
-/// It has its key from the container that it runs in; a program that loads a file of its own does
-/// not.
-pub(super) fn in_a_container(row: &Row) -> bool {
+/// It is a container's environment, or a process has its key from that; a program that loads a file
+/// of its own does not.
+pub(super) fn in_a_container(scene: &Scene<'_>, row: &Row) -> bool {
+    if row.own_container().is_some() {
+        let of_compose = |source: &Row| source.kind == LayerKind::Compose;
+        return row.key().is_some() || scene.configuration_of(row).is_some_and(of_compose);
+    }
     let process = row.evidence.process.as_ref();
     process.is_some_and(|process| process.container.is_some()) && launched_with_it(row)
 }

@@ -29,9 +29,10 @@ pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
         .collect()
 }
 
-/// What would tell more of a process.
+/// What would tell more of a process or a container.
 fn remedy(row: &Row) -> Option<&str> {
-    row.evidence.process.as_ref()?.remedy.as_deref()
+    let process = row.evidence.process.as_ref().and_then(|process| process.remedy.as_deref());
+    process.or_else(|| row.own_container()?.remedy.as_deref())
 }
 
 const fn next_step(reason: OpaqueReason) -> &'static str {
@@ -53,6 +54,7 @@ const fn next_step(reason: OpaqueReason) -> &'static str {
         OpaqueReason::FixedAtStart => "roll its workload out, so that it starts again",
         OpaqueReason::NotInLaunchEnvironment
         | OpaqueReason::NotInLiveEnvironment
+        | OpaqueReason::NotInContainerEnvironment
         | OpaqueReason::GivenLater
         | OpaqueReason::NotKept
         | OpaqueReason::Erased

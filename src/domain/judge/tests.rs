@@ -1,5 +1,7 @@
 //! Tables of the judgement: one small world each, with the verdicts it must get.
 
+mod containers;
+
 use jiff::SignedDuration;
 use rstest::rstest;
 

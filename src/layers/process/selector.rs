@@ -38,12 +38,15 @@ const OLDER_SECONDS: i64 = 2;
 const DAEMONS: [&str; 6] =
     ["dockerd", "containerd", "containerd-shim", "containerd-shim-runc-v2", "conmon", "runc"];
 
+/// What a container is started with to reap what ends in it; there for what it has started.
+const INITS: [&str; 4] = ["docker-init", "tini", "dumb-init", "catatonit"];
+
 /// The processes that are rows; where there are none, why.
 pub(super) fn select(
     matching: &ProcessMatch,
     surroundings: &Surroundings,
     rights: &Rights,
-) -> Result<Vec<u32>, Absence> {
+) -> Result<BTreeSet<u32>, Absence> {
     let table = surroundings.processes();
     let selector = Selector::of(matching, surroundings)?;
     // The shell that stalekey was started from works in the same folder, and is not meant.
@@ -87,7 +90,8 @@ pub(super) fn without_supervisors(
     }
     let is_for_others = |pid: &u32| {
         table.get(*pid).is_some_and(|process| {
-            let waits = process.is_shell_for_another()
+            let is_init = INITS.iter().any(|init| process.program == *init);
+            let waits = (process.is_shell_for_another() || is_init)
                 && table.children(*pid).any(|child| rows.contains(&child.pid));
             waits
                 || process.is_pm2_daemon()

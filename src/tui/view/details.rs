@@ -11,6 +11,7 @@ use ratatui::{
 
 use crate::{
     domain::{
+        container::ContainerFacts,
         key::Key,
         layer::LayerKind,
         outcome::Received,
@@ -123,7 +124,7 @@ fn verdict_section(page: &mut Page<'_>, row: &Row) {
         Some(expected) => page.spans("should hold", expected),
         None => page.fact("should hold", "undecided: mark the row with the right key with ="),
     }
-    page.fact("evidence", &format!("{} ({})", row.rank.name(), row.rank.wording()));
+    page.fact("evidence", &format!("{} ({})", row.rank.name(), row.wording()));
 }
 
 fn findings_section(page: &mut Page<'_>, row: &Row) {
@@ -370,6 +371,7 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
         Origin::CiReference(name) => Some(format!("takes {name}")),
         Origin::LaunchEnvironment => Some("launched with".to_owned()),
         Origin::LiveEnvironment => Some("holds now".to_owned()),
+        Origin::ContainerEnvironment => Some("created with".to_owned()),
         Origin::UnitEnvironment => Some("Environment= of the unit".to_owned()),
         Origin::UnitEnvironmentFile => Some("EnvironmentFile= of the unit".to_owned()),
         Origin::ManagerCopy => Some("what a plain restart would give it".to_owned()),
@@ -377,6 +379,26 @@ fn occurrence_text(occurrence: &Occurrence<Key>) -> String {
     };
     let origin = origin.map(|origin| format!("  ({origin})")).unwrap_or_default();
     format!("{value}  {}  {}{origin}", occurrence.variable, occurrence.place)
+}
+
+fn container_facts(page: &mut Page<'_>, container: &ContainerFacts) {
+    let short: String = container.id.chars().take(12).collect();
+    let text = format!("{}, {} ({short})", container.who(), container.state);
+    page.fact("container", &text);
+    if let Some(labels) = &container.compose {
+        let number = labels.number.map(|number| format!(", number {number}")).unwrap_or_default();
+        let text = format!("project {}, service {}{number}", labels.project, labels.service);
+        page.fact("compose", &text);
+        for file in &labels.files {
+            page.fact("created by", file);
+        }
+    }
+    for pinned in &container.pinned {
+        page.fact("pinned", &format!("{} from {}", pinned.target, pinned.source));
+    }
+    if let Some(remedy) = &container.remedy {
+        page.fact("to be sure", remedy);
+    }
 }
 
 fn evidence_section(page: &mut Page<'_>, row: &Row) {
@@ -388,6 +410,8 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         let because = because.map(|because| format!(" (inferred: {because})")).unwrap_or_default();
         page.fact("read as", &format!("{reader}{because}"));
     }
+    let own = row.own_container();
+    page.time("created", own.and_then(|container| container.created_at));
     page.time("started", evidence.started_at);
     page.time("written", evidence.modified_at);
     if evidence.changed_at != evidence.modified_at {
@@ -395,6 +419,9 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
     }
     page.time("updated", evidence.updated_at);
     page.time("run", evidence.read_at);
+    if let Some(container) = own {
+        container_facts(page, container);
+    }
     if let Some(process) = &evidence.process {
         let container =
             process.container.as_ref().map(|id| format!(", in container {id}")).unwrap_or_default();
@@ -437,7 +464,9 @@ fn evidence_section(page: &mut Page<'_>, row: &Row) {
         page.fact("file", file);
     }
     if let Some(source) = &row.source {
-        page.fact("source", source);
+        let linked = evidence.container.as_ref().and_then(|container| container.linked.as_ref());
+        let because = linked.map(|linked| format!(" ({})", linked.because)).unwrap_or_default();
+        page.fact("source", &format!("{source}{because}"));
     }
     if let Some(restart) = &row.restart {
         page.fact("restart with", restart);

@@ -78,7 +78,7 @@ pub fn chain_line(model: &Model, chain: &Chain, this: usize, room: usize) -> Lin
         .iter()
         .filter_map(|index| {
             let row = rows.get(*index)?;
-            let name = fit(&row.identity.layer, 24, model.glyphs.ellipsis).into_owned();
+            let name = fit(row.link_name(), 24, model.glyphs.ellipsis).into_owned();
             Some((*index, format!("{name} {}", model.glyphs.verdict(row.verdict)), row))
         })
         .collect();

@@ -157,7 +157,11 @@ fn facts(model: &Model, ranked: &mut Vec<Ranked>, row: &Row, room: usize) {
     if let Some(expected) = parts::expected(model, row) {
         fact(7, "expected", expected);
     }
-    if let Some(process) = &row.evidence.process {
+    if let Some(container) = row.own_container() {
+        let variable = row.variable.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
+        let text = format!("{} ({}){variable}", container.image, container.engine.name());
+        fact(5, "image", plain(model.glyphs.own(&text)));
+    } else if let Some(process) = &row.evidence.process {
         let variable = row.variable.as_ref().map(|name| format!("  {name}")).unwrap_or_default();
         fact(5, "process", plain(model.glyphs.own(&format!("{}{variable}", process.who()))));
     } else if let Some(place) = &row.place {
