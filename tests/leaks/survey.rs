@@ -76,13 +76,13 @@ fn an_inventory_that_is_made_holds_no_key() {
     ];
     let shell: Variables =
         vec![("MISTRAL_API_KEY".to_owned(), gate.key(Format::Opaque, "the shell").bytes())];
-    let word = gate.key(openai, "a word of a command line").bytes();
+    let argument = gate.key(openai, "a word of a command line").bytes();
     let of_process: Variables =
         vec![("OPENAI_API_KEY".to_owned(), gate.key(openai, "a process").bytes())];
     for (path, text) in &files {
         world.write(path, text);
     }
-    let _waiting = Waiting::start(b"waiting", &[&word], &of_process);
+    let _waiting = Waiting::start(b"waiting", &[&argument], &of_process);
     let made = world.run(&mut gate, &["init", "--yes", "--running", "--templates"], &shell);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let said = String::from_utf8_lossy(&made.stdout).into_owned();
