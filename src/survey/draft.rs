@@ -161,6 +161,10 @@ fn place(text: &mut String, kind: &LayerSpec) {
             optional(text, "scope", scope.as_deref());
             several(text, "files", files);
         }
+        LayerSpec::Supervisor { program, config } => {
+            optional(text, "program", program.as_deref());
+            optional(text, "config", config.as_deref());
+        }
         LayerSpec::Process { matching, min } => {
             text.push_str(&format!("match = {{ {} }}\n", matches(matching)));
             if let Some(min) = min {

@@ -7,6 +7,7 @@ mod kubernetes;
 mod process;
 mod shell;
 mod shell_file;
+mod supervisor;
 mod systemd;
 
 pub(super) use dotenv::unknown_names;
@@ -30,6 +31,7 @@ pub(super) const FINDERS: &[Finder] = &[
     compose::FINDER,
     kubernetes::FINDER,
     systemd::FINDER,
+    supervisor::FINDER,
     process::FINDER,
 ];
 

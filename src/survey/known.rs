@@ -89,6 +89,10 @@ fn is_same(ground: &Ground<'_>, layer: &LayerSpec, candidate: &Candidate) -> boo
             LayerSpec::Systemd { unit: name, files: one, .. },
             LayerSpec::Systemd { files: other, .. },
         ) => (name.is_some() && *name == candidate.unit) || !all(one).is_disjoint(&all(other)),
+        (
+            LayerSpec::Supervisor { program: part, config: Some(one) },
+            LayerSpec::Supervisor { program, config: Some(other) },
+        ) => real(one) == real(other) && (part.is_none() || part == program),
         (one, other) => one == other,
     }
 }

@@ -218,3 +218,20 @@ fn the_same_folder_gives_the_same_layers() {
         assert_eq!(context.written(), second);
     }
 }
+
+#[test]
+fn programs_of_supervisord_that_are_given_a_key() {
+    let context = TestContext::new();
+    let text = format!(
+        "[supervisord]\n[program:worker]\ncommand=/srv/worker\nenvironment=OPENAI_API_KEY=\"{}\"\n\
+         [program:idle]\ncommand=/srv/idle\n",
+        context.key("worker")
+    );
+    context.write("deploy/supervisord.conf", text);
+    let run = context.init(&[]);
+    let wanted = expected(&[("deploy supervisord.conf worker", "supervisor production openai")]);
+    assert_eq!(layers(&context.written()), wanted, "{run:?}");
+    let report = context.run(&["check", "--offline", "--format", "json"]).json();
+    assert!(report.rows().iter().any(|row| row["state"] == "found"), "{report:?}");
+    assert!(context.init(&["--update"]).stdout.contains("Nothing is new"));
+}
