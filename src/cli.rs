@@ -10,6 +10,7 @@ mod demo;
 mod explain;
 mod fingerprint;
 mod history;
+mod init;
 mod operator;
 mod providers;
 mod report;
@@ -111,6 +112,7 @@ fn dispatch(arguments: Arguments) -> Result<Exit, Failure> {
         Some(Command::Providers { options, run }) => providers::run(&options, &run),
         Some(Command::Report { run, options }) => report::run(&run, &options),
         Some(Command::Trust(options)) => trust::run(&options),
+        Some(Command::Init(options)) => init::run(options),
         Some(Command::Demo(options)) => demo::run(&options),
         Some(Command::Schema { of }) => schema::run(of),
         Some(Command::Completions { shell }) => completions::run(shell),

@@ -50,4 +50,5 @@ pub mod providers;
 pub mod report;
 pub mod rotation;
 pub mod strict_toml;
+pub mod survey;
 pub mod tui;

@@ -57,6 +57,12 @@ const RULES: &[Rule] = &[
         never: &["std::fs", "ratatui"],
     },
     Rule {
+        module: "survey",
+        modules: &["domain", "formats", "providers", "inventory", "layers"],
+        crates: None,
+        never: &["std::net", "std::process", "tokio", "reqwest", "ratatui"],
+    },
+    Rule {
         module: "rotation",
         modules: &["domain", "inventory"],
         crates: None,
@@ -91,6 +97,7 @@ const RULES: &[Rule] = &[
             "report",
             "rotation",
             "strict_toml",
+            "survey",
             "tui",
         ],
         crates: None,

@@ -199,7 +199,7 @@ fn completions_are_scripts_of_their_shell(#[case] shell: &str, #[case] has: &str
     let context = TestContext::new();
     let run = context.run(&["completions", shell]);
     assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
-    for text in [has, "fingerprint", "fail-on"] {
+    for text in [has, "fingerprint", "fail-on", "init", "running"] {
         assert!(run.stdout.contains(text), "{text}");
     }
     assert!(!run.stdout.contains("demo-process"), "what is hidden stays so");

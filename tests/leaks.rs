@@ -44,6 +44,8 @@ mod rotation;
 mod scan;
 #[path = "leaks/screens.rs"]
 mod screens;
+#[path = "leaks/survey.rs"]
+mod survey;
 #[path = "leaks/views.rs"]
 mod views;
 #[path = "leaks/world.rs"]

@@ -11,7 +11,7 @@ use clap::{
 };
 
 use super::{
-    Exit, audit, check, confirm, demo, fingerprint, history, providers, report,
+    Exit, audit, check, confirm, demo, fingerprint, history, init, providers, report,
     setting::{DeepArguments, RunArguments},
     trust,
 };
@@ -41,6 +41,8 @@ pub(super) enum Command {
         #[command(flatten)]
         options: check::Options,
     },
+    /// Find the layers below this folder, and write an inventory of them
+    Init(init::Options),
     /// Before a rotation: every place of a key, what would break, and the state that is left behind
     Audit {
         #[command(flatten)]

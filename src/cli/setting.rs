@@ -260,7 +260,7 @@ fn places_looked_in() -> Result<Vec<String>, Failure> {
     Ok(places.iter().map(|place| inert(&place.to_string_lossy())).collect())
 }
 
-fn current_folder() -> Result<PathBuf, Failure> {
+pub(super) fn current_folder() -> Result<PathBuf, Failure> {
     env::current_dir().map_err(|_| {
         Failure::Message(
             "error: The current folder cannot be read; change into one that can".into(),

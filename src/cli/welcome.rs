@@ -1,7 +1,8 @@
 //! The words of a first start, when there is no inventory.
 
 /// One way on, and the command that goes it.
-const WAYS: [(&str, &str); 2] = [
+const WAYS: [(&str, &str); 3] = [
+    ("stalekey init", "finds the layers below this folder, and writes an inventory of them"),
     ("stalekey demo", "shows everything on a sample environment, with no network and no keys"),
     ("stalekey --config FILE", "names an inventory; config.example.toml is one to begin with"),
 ];

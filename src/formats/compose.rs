@@ -23,6 +23,8 @@ mod path;
 mod service;
 mod variables;
 
+pub use discovery::{FILES, OVERRIDES};
+
 /// The file system, as a resolution sees it. Paths are as Compose would resolve them: joined with
 /// `/` from the request's folder, the project's folder or the including file's folder.
 pub trait Files {

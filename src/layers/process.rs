@@ -3,6 +3,7 @@
 
 mod clock;
 mod elf;
+mod holders;
 mod live;
 pub mod memory;
 mod permission;
@@ -15,6 +16,7 @@ mod table;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use holders::Holder;
 pub(super) use live::Symbols;
 pub use table::ProcessTable;
 

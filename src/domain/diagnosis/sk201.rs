@@ -4,7 +4,6 @@ use super::{
     Finding, Scene,
     old_process::{Starter, findings, fixes, starter},
 };
-use crate::domain::snapshot::Row;
 
 pub(super) fn detect(scene: &Scene<'_>) -> Vec<Finding> {
     findings(

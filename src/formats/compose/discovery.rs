@@ -11,9 +11,11 @@ use crate::{
     formats::Environment,
 };
 
-const FILES: [&str; 4] =
+/// What Compose looks for in a folder; the first that is there.
+pub const FILES: [&str; 4] =
     ["compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"];
-const OVERRIDES: [&str; 4] = [
+/// What it lays over that; the first that is there.
+pub const OVERRIDES: [&str; 4] = [
     "compose.override.yml",
     "compose.override.yaml",
     "docker-compose.override.yml",

@@ -297,6 +297,15 @@ impl ProcessTable {
         text.lines().any(|line| line.split('/').skip(1).any(|part| part == unit))
     }
 
+    /// The service of systemd that a process belongs to; a session of a user is none.
+    pub(super) fn unit(&self, pid: u32) -> Option<String> {
+        let text = self.control_groups(pid)?;
+        text.lines().find_map(|line| {
+            let unit = line.rsplit('/').find(|part| part.ends_with(".service"))?;
+            (!unit.starts_with("user@")).then(|| unit.to_owned())
+        })
+    }
+
     /// The processes of a control group and of those below it.
     pub(in crate::layers) fn of_control_group(&self, path: &str) -> BTreeSet<u32> {
         let beneath = |own: &str| {

@@ -1,0 +1,69 @@
+//! One finder per kind of place. A new one is one file here and one line in [`FINDERS`].
+
+mod ci;
+mod compose;
+mod dotenv;
+mod kubernetes;
+mod process;
+mod shell;
+mod shell_file;
+mod supervisor;
+mod systemd;
+
+pub(super) use dotenv::unknown_names;
+
+use super::{ground::Ground, proposal::Candidate};
+
+/// Knows one kind of place.
+pub(super) struct Finder {
+    /// Whether it wants to see the file with this path.
+    pub(super) wants: fn(&str) -> bool,
+    /// The layers of its kind.
+    pub(super) find: fn(&Ground<'_>) -> Vec<Candidate>,
+}
+
+/// From where a value begins to where it is used.
+pub(super) const FINDERS: &[Finder] = &[
+    shell_file::FINDER,
+    shell::FINDER,
+    dotenv::FINDER,
+    ci::FINDER,
+    compose::FINDER,
+    kubernetes::FINDER,
+    systemd::FINDER,
+    supervisor::FINDER,
+    process::FINDER,
+];
+
+/// Whether any finder wants to see the file with this path.
+pub(super) fn wants(path: &str) -> bool {
+    FINDERS.iter().any(|finder| (finder.wants)(path))
+}
+
+fn no_file(_: &str) -> bool {
+    false
+}
+
+fn base_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn folder_of(path: &str) -> &str {
+    path.rsplit_once('/').map_or("", |(folder, _)| folder)
+}
+
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+/// The name of a file, behind that of its folder: `api .env`.
+fn short_name(path: &str) -> String {
+    match base_name(folder_of(path)) {
+        "" => base_name(path).to_owned(),
+        folder => format!("{folder} {}", base_name(path)),
+    }
+}
+
+fn is_yaml(name: &str) -> bool {
+    matches!(name.rsplit_once('.'), Some((_, "yml" | "yaml")))
+}
