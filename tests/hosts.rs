@@ -43,6 +43,7 @@ fn inventory(context: &TestContext, layers: &str) {
              [credentials.openai]\nprovider = \"openai\"\n[environments.production]\n{layers}"
         ),
     );
+    context.trust(&[]);
 }
 
 fn check(context: &TestContext) -> Report {

@@ -164,7 +164,9 @@ fn effects_are_what_reaches_out() {
                        work in the folder `importer`, of the unit `importer.service`"
                     .to_owned()
             },
-            Effect::Memory { what: "command /gunicorn .*api/, user www-data".to_owned() },
+            Effect::Memory {
+                what: "whose command line fits /gunicorn .*api/, of the user `www-data`".to_owned()
+            },
             Effect::Containers { what: "label role=batch, through docker or podman".to_owned() },
             Effect::Containers { what: "name mailer-1, through docker or podman".to_owned() },
             Effect::Containers { what: "project shop, service api, through docker".to_owned() },

@@ -1,5 +1,6 @@
 //! The flow as a state machine: what arrives changes it, and at any time it can say what it sees.
 
+mod freshness;
 mod memory;
 mod picture;
 mod requests;
@@ -8,7 +9,6 @@ mod rotations;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
-    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -26,7 +26,7 @@ use crate::{
         held::{Held, ToldKey},
         key::Key,
         layer::LayerFacts,
-        outcome::{Outcome, ProbeReason, ProbeResult},
+        outcome::{ProbeReason, ProbeResult},
         reading::{Looked, Reading, Unreadable, UnreadableKind, Yield},
         snapshot::{Progress, RowIdentity},
         way::EndpointFacts,
@@ -46,11 +46,10 @@ use crate::{
     probe::{Counts, Limits, Plan, Prober, way_to},
 };
 
+pub(super) use freshness::Freshness;
+use freshness::is_old;
 pub use rotations::RotationSetup;
 use rotations::Rotations;
-
-/// An answer of a key that is not alive is asked again after this long, whatever `probe_every` says.
-const NOT_ALIVE_AGAIN: Duration = Duration::from_mins(1);
 
 /// What arrives.
 pub(super) enum Event {
@@ -80,17 +79,6 @@ pub(super) enum Event {
         /// What was sent.
         counts: Counts,
     },
-}
-
-/// Which answers are good enough.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Freshness {
-    /// None: everything is asked again.
-    Everything,
-    /// Those younger than `probe_every`.
-    Aged,
-    /// All but this row's.
-    AllBut(RowIdentity),
 }
 
 struct Answer {
@@ -644,76 +632,4 @@ fn told_keys(reading: &Reading<Held>) -> impl Iterator<Item = &ToldKey> {
         Held::Told(told) => Some(&**told),
         Held::Secret(_) => None,
     })
-}
-
-/// Old answers are asked again: sooner when the key is not alive, and not before a host that asked
-/// to wait allows it.
-fn is_old(result: &ProbeResult, every: Duration, now: Timestamp) -> bool {
-    if result.retry_at.is_some_and(|at| at > now) {
-        return false;
-    }
-    let limit = if result.outcome.accepted() { every } else { every.min(NOT_ALIVE_AGAIN) };
-    match result.checked_at {
-        Some(at) => now.duration_since(at).unsigned_abs() >= limit,
-        None => result.outcome != Outcome::Unsendable,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use jiff::SignedDuration;
-    use rstest::rstest;
-
-    use super::*;
-
-    fn answer(outcome: Outcome, seconds_ago: i64) -> ProbeResult {
-        ProbeResult {
-            outcome,
-            reason: None,
-            checked_at: Some(now() - SignedDuration::from_secs(seconds_ago)),
-            ..ProbeResult::not_probed(ProbeReason::Pending)
-        }
-    }
-
-    fn now() -> Timestamp {
-        Timestamp::constant(1_800_000_000, 0)
-    }
-
-    #[rstest]
-    #[case::alive(Outcome::Alive, 299, false)]
-    #[case::alive(Outcome::Alive, 300, true)]
-    #[case::restricted(Outcome::AliveRestricted, 299, false)]
-    #[case::no_quota(Outcome::AliveNoQuota, 299, false)]
-    #[case::dead(Outcome::Dead, 59, false)]
-    #[case::dead(Outcome::Dead, 60, true)]
-    #[case::wrong_organisation(Outcome::WrongOrg, 60, true)]
-    #[case::unreachable(Outcome::Unreachable, 59, false)]
-    #[case::unreachable(Outcome::Unreachable, 60, true)]
-    fn answers_of_keys_that_are_not_alive_age_faster(
-        #[case] outcome: Outcome,
-        #[case] seconds_ago: i64,
-        #[case] old: bool,
-    ) {
-        let every = Duration::from_mins(5);
-        assert_eq!(is_old(&answer(outcome, seconds_ago), every, now()), old);
-    }
-
-    #[test]
-    fn a_shorter_setting_holds_for_all_and_a_host_that_wants_to_wait_above_it() {
-        let every = Duration::from_secs(10);
-        assert!(is_old(&answer(Outcome::Dead, 10), every, now()));
-        let mut throttled = answer(Outcome::AliveRateLimited, 3_000);
-        throttled.retry_at = Some(now() + SignedDuration::from_secs(1));
-        assert!(!is_old(&throttled, every, now()));
-        throttled.retry_at = Some(now());
-        assert!(is_old(&throttled, every, now()));
-    }
-
-    #[test]
-    fn what_was_not_asked_is_asked_and_what_cannot_be_sent_never() {
-        let every = Duration::from_mins(5);
-        assert!(is_old(&ProbeResult::not_probed(ProbeReason::Waiting), every, now()));
-        let unsendable = ProbeResult::not_probed(ProbeReason::UnsendableBytes);
-        assert!(!is_old(&unsendable, every, now()));
-    }
 }

@@ -60,7 +60,11 @@ fn a_process_of_this_user_is_a_layer_by_its_program_and_folder() {
     assert!(text.contains("match = { name = \"worker\", folder = \"api\" }"), "{text}");
     assert!(text.contains("source = \"api .env\""), "{text}");
     assert!(run.stdout.contains("work outside this folder, not proposed: "), "{run:?}");
-    assert!(run.stdout.contains("READ  environments of processes: name worker"), "{run:?}");
+    assert!(
+        run.stdout.contains("READ  the environments of running processes named `worker`"),
+        "{run:?}"
+    );
+    context.trust(&[]);
     let report = context.run(&["check", "--offline", "--format", "json"]).json();
     let rows = report.rows().iter().filter(|row| row["layer"] == "api worker process");
     assert_eq!(rows.filter(|row| row["state"] == "found").count(), 2);

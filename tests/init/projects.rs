@@ -231,6 +231,7 @@ fn programs_of_supervisord_that_are_given_a_key() {
     let run = context.init(&[]);
     let wanted = expected(&[("deploy supervisord.conf worker", "supervisor production openai")]);
     assert_eq!(layers(&context.written()), wanted, "{run:?}");
+    context.trust(&[]);
     let report = context.run(&["check", "--offline", "--format", "json"]).json();
     assert!(report.rows().iter().any(|row| row["state"] == "found"), "{report:?}");
     assert!(context.init(&["--update"]).stdout.contains("Nothing is new"));

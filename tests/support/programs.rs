@@ -153,7 +153,10 @@ impl Runtimes {
             let nodemon = self.within("node_modules/nodemon/bin/nodemon.js")?;
             let serve = ["app.js", &*dotenv, "serve"];
             return Some(match name {
-                "nodemon" => words(&[&[&*node, &*nodemon][..], &serve].concat()),
+                // What is accepted and remembered stands beside the program here, and is no source.
+                "nodemon" => {
+                    words(&[&[&*node, &*nodemon, "--ignore", "home/"][..], &serve].concat())
+                }
                 "node-watch" => words(&[&[&*node, "--watch"][..], &serve].concat()),
                 _ => words(&[&[&*node, "--watch", "--env-file=.env"][..], &serve].concat()),
             });
