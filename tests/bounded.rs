@@ -1,6 +1,5 @@
 //! A provider that sends without end: little of it is read, and the program stays small.
 
-#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/context.rs"]
 mod context;
 #[path = "support/inventory.rs"]

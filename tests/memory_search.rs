@@ -319,7 +319,6 @@ fn root_searches_what_is_not_its_own_only_when_told() {
 
 /// A program that has reserved much and touched little stays as small as it was.
 #[test]
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 fn memory_that_was_never_touched_is_left_alone() {
     const RESERVER: &str = "import mmap, sys; \
         held = mmap.mmap(-1, 8 << 30, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_NORESERVE); \

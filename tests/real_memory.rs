@@ -110,7 +110,6 @@ fn told(row: &Value, sends_new: bool) -> Told {
 }
 
 #[rstest]
-#[expect(clippy::print_stdout, reason = "the table is what a person reads")]
 fn what_is_said_is_what_is_sent(
     #[values("python", "node")] runtime: &str,
     #[values("nothing", "all", "environment", "reader")] reload: &str,

@@ -11,6 +11,7 @@ mod contract;
 mod inventory;
 #[path = "support/memory.rs"]
 mod memory;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/programs.rs"]
 mod programs;
 #[path = "support/wait.rs"]

@@ -16,6 +16,7 @@ use rstest::rstest;
 mod context;
 #[path = "support/dashboard_on_terminal.rs"]
 mod dashboard_on_terminal;
+#[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/inventory.rs"]
 mod inventory;
 #[expect(dead_code, reason = "other tests use the rest")]

@@ -409,7 +409,7 @@ impl Scene<'_> {
     fn container(&self) -> Option<&ContainerFacts> {
         let own = self.row.evidence.container.as_deref();
         let through = self.configured.iter().flat_map(|configured| &configured.through);
-        own.or_else(|| through.filter_map(|row| row.own_container()).next())
+        own.or_else(|| through.copied().find_map(Row::own_container))
     }
 
     /// The one command that does it: the inventory's, unless it is one that keeps the environment.
@@ -420,30 +420,23 @@ impl Scene<'_> {
         if action == Action::SaveSource {
             return None;
         }
-        let own = self.row.restart.as_deref();
-        let keeps = |own: &&str| ContainerFacts::keeps_environment(own);
-        let container = self.container();
-        let own_is_enough = |own: &&str| action == Action::Restart || !only_restarts(own);
-        if let Starter::Managed(manager) = starter
-            && own
-                .filter(own_is_enough)
-                .filter(|own| action != Action::Recreate || !keeps(own))
-                .is_none()
-        {
-            return match action {
-                Action::Restart => Some(manager.restart()),
-                Action::UpdateEnvironment => manager.update(),
-                _ => manager
-                    .reload()
-                    .map(|reload| format!("{reload} && {}", manager.restart_loaded())),
-            };
-        }
-        if let Some(own) = own.filter(own_is_enough) {
+        let own = self.row.restart.as_deref().filter(|own| match action {
+            Action::Restart => true,
+            Action::Recreate => !only_restarts(own) && !ContainerFacts::keeps_environment(own),
+            _ => !only_restarts(own),
+        });
+        if let Some(own) = own {
             return Some(own.to_owned());
         }
-        match (action, container) {
-            (Action::Recreate, Some(container)) => return container.recreate(),
-            (Action::Restart, Some(container)) => return Some(container.restart()),
+        match (starter, action, self.container()) {
+            (Starter::Managed(manager), Action::Restart, _) => return Some(manager.restart()),
+            (Starter::Managed(manager), Action::UpdateEnvironment, _) => return manager.update(),
+            (Starter::Managed(manager), ..) => {
+                let reload = manager.reload()?;
+                return Some(format!("{reload} && {}", manager.restart_loaded()));
+            }
+            (_, Action::Recreate, Some(container)) => return container.recreate(),
+            (_, Action::Restart, Some(container)) => return Some(container.restart()),
             _ => {}
         }
         let configured = self.configured.as_ref()?.row;

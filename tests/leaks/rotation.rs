@@ -47,7 +47,7 @@ fn a_rotation_keeps_masks_and_fingerprints() {
     };
     write(&old.text());
     let offline = "--offline";
-    let note = format!("api copy={mistake}");
+    let written = format!("api copy={mistake}");
     let lines: [&[&str]; 12] = [
         &["audit", offline],
         &["audit", offline, "--format", "json"],
@@ -55,7 +55,7 @@ fn a_rotation_keeps_masks_and_fingerprints() {
         &["audit", offline, "--start", "--credential", "own"],
         &["audit", offline, "--new", &mistake],
         &["audit", offline, "--credential", "openai", "--tick", &mistake],
-        &["audit", offline, "--credential", "openai", "--note", &note],
+        &["audit", offline, "--credential", "openai", "--note", &written],
         &["audit", offline, "--credential", "openai", "--note", &mistake],
         &["audit", "--give-up", &mistake],
         &["confirm", offline, "--old-key", &mistake],
@@ -84,8 +84,7 @@ fn a_rotation_keeps_masks_and_fingerprints() {
         run_with(&mut gate, &arguments, old.text().as_bytes());
         gate.saw(output, std::fs::read(world.work().join(output)).expect("it was written"));
     }
-    let mut variables = Variables::new();
-    variables.push(("OLD".into(), old.text().into()));
+    let variables = vec![("OLD".to_owned(), old.text().into())];
     let arguments = ["confirm", offline, "--credential", "openai", "--old-key-variable", "OLD"];
     world.run(&mut gate, &arguments, &variables);
     for line in [&["history"][..], &["history", "verify"], &["check", offline, "--format", "json"]]

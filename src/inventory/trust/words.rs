@@ -105,7 +105,7 @@ impl Effect {
                 let given: Vec<String> = inherit.iter().map(|name| shown(name)).collect();
                 let given = match given.as_slice() {
                     [] => String::new(),
-                    names => format!(", which is given {} of this shell", names.join(", ")),
+                    given => format!(", which is given {} of this shell", given.join(", ")),
                 };
                 (Verb::Run, format!("{}{given}", words.join(" ")))
             }
