@@ -366,3 +366,15 @@ fn both_keys_in_memory_are_never_a_success() {
     assert_eq!(run.code, Some(3), "{run:?}");
     assert_eq!(verdicts(&check(&context)).last(), Some(&("app", "unproven")));
 }
+
+/// Whoever asks for a search that no layer allows is told so.
+#[test]
+fn a_search_that_nothing_allows_is_told() {
+    let context = scene();
+    context.inventory(&dotenv("new.env"));
+    let report = context.run(&["check", "--offline", "--deep", "--format", "json"]).json();
+    let notices = report.0["notices"].to_string();
+    assert!(notices.contains("no memory was searched"), "{notices}");
+    let report = context.run(&["check", "--offline", "--format", "json"]).json();
+    assert_eq!(report.0["notices"], serde_json::json!([]));
+}

@@ -21,7 +21,7 @@ use crate::{
         secret::SecretValue,
     },
     engine::reading_pool::{Read, read_all},
-    inventory::Expect,
+    inventory::{Expect, Layer, LayerSpec},
     layers::memory::{Budget, Form, Found, ProcessIdentity, Refusal, Wanted, search},
 };
 
@@ -63,6 +63,16 @@ struct Target {
 }
 
 impl Flow {
+    /// What to say where a search was asked for that no layer allows.
+    pub(super) fn nothing_to_search(&self) -> Option<String> {
+        let allows = |layer: &Layer| matches!(layer.kind, LayerSpec::Process { memory: true, .. });
+        let none = !self.setup.inventory.layers.iter().any(allows);
+        (self.setup.deep.is_some() && none).then(|| {
+            "no memory was searched: no layer of kind `process` says `memory = \"allow\"`"
+                .to_owned()
+        })
+    }
+
     /// A person wants these processes searched; as soon as nothing else is going on.
     pub(in crate::engine) fn search_memory(&mut self, deep: Deep, processes: BTreeSet<(u32, u64)>) {
         self.memory.wish = Some(Wish { deep, processes: Some(processes) });

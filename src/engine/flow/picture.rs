@@ -91,6 +91,7 @@ impl Flow {
         let unknown = self.setup.trust.problem();
         notices.extend(unknown.map(|why| format!("what was trusted before is not known: {why}")));
         notices.extend(self.not_kept.iter().map(|why| format!("not kept as trusted: {why}")));
+        notices.extend(self.nothing_to_search());
         notices.extend(self.rotations.trouble.clone());
         notices.extend(self.rotations.refused.clone());
         Arc::new(Snapshot {
