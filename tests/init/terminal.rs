@@ -74,8 +74,11 @@ fn a_person_picks_by_numbers() {
         let key = context.key(folder);
         context.write(&format!("{folder}/.env"), format!("OPENAI_API_KEY={key}\n"));
     }
-    let answers =
-        [("running processes, too?", "\n"), ("Which ones?", "7\n"), ("none of 1 to 3", "1 3\n")];
+    let answers = [
+        ("running processes and containers, too?", "\n"),
+        ("Which ones?", "7\n"),
+        ("none of 1 to 3", "1 3\n"),
+    ];
     let (seen, success) = answering(&context, &[], &answers);
     assert!(success, "{seen}");
     assert!(seen.is_ascii(), "{seen}");
