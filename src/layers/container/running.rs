@@ -81,7 +81,7 @@ fn holder(container: Container, engine: Option<Engine>) -> Option<RunningContain
     }
     let is_meant = container.facts.runs && !container.is_one_off && !variables.is_empty();
     let facts = container.facts;
-    is_meant.then(|| RunningContainer {
+    is_meant.then_some(RunningContainer {
         name: facts.name,
         engine,
         compose: facts.compose,
