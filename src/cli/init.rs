@@ -105,8 +105,8 @@ impl Present {
     }
 }
 
-const RUNNING: &str = "Look at the environments of your running processes and containers, too? \
-                       Only names of variables are kept. [y/N] ";
+const RUNNING: &str = "Look at your running processes and containers, too? Only names of \
+                       variables are kept. [y/N] ";
 
 /// An inventory is never written over.
 fn may_update(interactive: bool) -> Result<bool, Failure> {
