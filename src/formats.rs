@@ -16,6 +16,7 @@ pub mod ci;
 pub mod compose;
 pub mod container;
 pub mod dotenv;
+pub mod ecosystem;
 pub mod export;
 pub mod files;
 mod glob;

@@ -456,6 +456,15 @@ pub enum ContainerMatch {
     },
 }
 
+impl ContainerMatch {
+    /// Whether an engine could have given this name; none that it has can be taken for an option.
+    pub fn is_name(name: &str) -> bool {
+        let mut characters = name.chars();
+        characters.next().is_some_and(|first| first.is_ascii_alphanumeric())
+            && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
+    }
+}
+
 /// Reads an inventory. `display_name` is its path as a person would open it, `folder` what relative
 /// paths are relative to.
 ///

@@ -39,6 +39,7 @@ use std::{
 };
 
 pub use crate::inventory::absolute;
+pub use container::{RunningContainer, RunningContainers, running as running_containers};
 pub use process::{Holder, ProcessTable, memory};
 pub use read_files::ReadFiles;
 

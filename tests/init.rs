@@ -1,6 +1,7 @@
 //! `stalekey init`: what it finds in projects as people have them, and what it writes.
 
-#[expect(dead_code, reason = "the fixture serves several programs")]
+#[path = "init/containers.rs"]
+mod containers;
 #[path = "support/context.rs"]
 mod context;
 #[path = "init/hostile.rs"]
@@ -10,6 +11,8 @@ mod hostile;
 mod inventory;
 #[path = "support/nobody.rs"]
 mod nobody;
+#[path = "init/pm2.rs"]
+mod pm2;
 #[path = "init/processes.rs"]
 mod processes;
 #[path = "init/projects.rs"]

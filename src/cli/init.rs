@@ -32,7 +32,8 @@ pub(super) struct Options {
     /// Add what is new to the stalekey.toml that is here, and change nothing else of it
     #[arg(long)]
     update: bool,
-    /// Look at the environments of your running processes, too; only names of variables are kept
+    /// Look at the environments of your running processes and containers, too; only names of variables
+    /// are kept
     #[arg(long)]
     running: bool,
     /// Take .env.example and its like for layers
@@ -104,7 +105,7 @@ impl Present {
     }
 }
 
-const RUNNING: &str = "Look at the environments of your running processes, too? Only names of \
+const RUNNING: &str = "Look at your running processes and containers, too? Only names of \
                        variables are kept. [y/N] ";
 
 /// An inventory is never written over.
@@ -161,7 +162,7 @@ fn nothing_to_write(updates: bool) -> Result<Exit, Failure> {
         "No layer was found here: no file that `stalekey` can read defines a variable of the \
          catalogue\n(`stalekey providers` lists them). Nothing was written.\n\n\
          hint: run it in the folder above all that uses your keys; `--running` looks at \
-         processes, too"
+         processes and containers, too"
     )?;
     Ok(Exit::Unproven)
 }

@@ -5,6 +5,7 @@
 
 mod link;
 mod mounts;
+mod running;
 
 use std::{
     collections::BTreeMap,
@@ -14,6 +15,7 @@ use std::{
 };
 
 pub(super) use link::Neighbours;
+pub use running::{RunningContainer, RunningContainers, running};
 
 use super::{
     Surroundings, process,
@@ -188,19 +190,44 @@ impl<'a> Asked<'a> {
             words.push("--filter".to_owned());
             words.push(filter);
         }
-        let listed = self.run(&words)?;
+        let ids = self.ids(&words)?;
+        if ids.is_empty() {
+            return Err(Absence::Missing(MissingReason::NoContainer));
+        }
+        let fits = |container: &Container| match matching {
+            ContainerMatch::Name(name) => container.facts.name == *name,
+            ContainerMatch::Service { .. } => !container.is_one_off,
+            ContainerMatch::Label(_) => true,
+        };
+        let mut chosen = self.described(ids, credentials)?;
+        chosen.retain(fits);
+        if chosen.is_empty() {
+            return Err(Absence::Missing(MissingReason::NoContainer));
+        }
+        Ok(chosen)
+    }
+
+    /// What a list names.
+    fn ids(&self, words: &[String]) -> Result<Vec<String>, Absence> {
+        let listed = self.run(words)?;
         if !listed.status.success() {
             return Err(self.refused(&listed));
         }
         let ids = format::ids(listed.out.expose());
-        if ids.is_empty() {
-            return Err(Absence::Missing(MissingReason::NoContainer));
-        }
         if ids.len() > MOST_CONTAINERS {
             let detail = format!("more than {MOST_CONTAINERS} containers fit");
             let why = Unreadable::new(UnreadableKind::TooLarge, detail);
             return Err(Absence::Unreadable(why.with_remedy("say more in `match`")));
         }
+        Ok(ids)
+    }
+
+    /// All of them, by name, with no more of their environments than the credentials' variables.
+    fn described(
+        &self,
+        ids: Vec<String>,
+        credentials: &[&CredentialFacts],
+    ) -> Result<Vec<Container>, Absence> {
         let mut words: Vec<String> = ["inspect", "--type", "container"].map(str::to_owned).into();
         words.extend(ids);
         let printed = self.run(&words)?;
@@ -210,18 +237,9 @@ impl<'a> Asked<'a> {
         // One that was removed meanwhile is a failure beside the description of the others.
         let described = format::inspected(printed.out.expose(), self.engine, &is_wanted);
         match described {
-            Some(all) if printed.status.success() || !all.is_empty() => {
-                let fits = |container: &Container| match matching {
-                    ContainerMatch::Name(name) => container.facts.name == *name,
-                    ContainerMatch::Service { .. } => !container.is_one_off,
-                    ContainerMatch::Label(_) => true,
-                };
-                let mut chosen: Vec<Container> = all.into_iter().filter(fits).collect();
-                chosen.sort_by(|left, right| left.facts.name.cmp(&right.facts.name));
-                if chosen.is_empty() {
-                    return Err(Absence::Missing(MissingReason::NoContainer));
-                }
-                Ok(chosen)
+            Some(mut all) if printed.status.success() || !all.is_empty() => {
+                all.sort_by(|left, right| left.facts.name.cmp(&right.facts.name));
+                Ok(all)
             }
             _ if !printed.status.success() => Err(self.refused(&printed)),
             _ => Err(Absence::Unreadable(

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{Proposal, Survey};
 use crate::{
-    domain::inert::inert,
-    inventory::{Inventory, LayerSpec, ProcessMatch},
+    domain::{container::Engine, inert::inert},
+    inventory::{ContainerMatch, Inventory, LayerSpec, ProcessMatch},
 };
 
 const HEAD: &str = "\
@@ -176,6 +176,21 @@ fn place(text: &mut String, kind: &LayerSpec) {
             if *memory {
                 field(text, "memory", "allow");
             }
+        }
+        LayerSpec::Pm2 { app, home } => {
+            optional(text, "app", app.as_deref());
+            optional(text, "home", home.as_deref());
+        }
+        LayerSpec::Container { matching, engine } => {
+            let matching = match matching {
+                ContainerMatch::Name(name) => format!("name = {}", quoted(name)),
+                ContainerMatch::Label(label) => format!("label = {}", quoted(label)),
+                ContainerMatch::Service { project, service } => {
+                    format!("project = {}, service = {}", quoted(project), quoted(service))
+                }
+            };
+            text.push_str(&format!("match = {{ {matching} }}\n"));
+            optional(text, "engine", engine.map(Engine::name));
         }
         // No finder proposes other kinds. Would one, its layer would lack what it needs, and an
         // inventory that is not valid is not written.

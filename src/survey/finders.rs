@@ -2,8 +2,10 @@
 
 mod ci;
 mod compose;
+mod container;
 mod dotenv;
 mod kubernetes;
+mod pm2;
 mod process;
 mod shell;
 mod shell_file;
@@ -32,6 +34,8 @@ pub(super) const FINDERS: &[Finder] = &[
     kubernetes::FINDER,
     systemd::FINDER,
     supervisor::FINDER,
+    pm2::FINDER,
+    container::FINDER,
     process::FINDER,
 ];
 

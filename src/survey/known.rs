@@ -29,11 +29,20 @@ pub(super) fn present(
             _ => BTreeSet::new(),
         })
         .collect();
+    let containers: Vec<BTreeSet<String>> = layers
+        .iter()
+        .map(|layer| match &layer.kind {
+            LayerSpec::Container { .. } if ground.running => containers(ground, &layer.kind),
+            _ => BTreeSet::new(),
+        })
+        .collect();
     candidates
         .iter()
         .map(|candidate| {
             layers.iter().enumerate().position(|(number, layer)| {
-                let runs = !candidate.pids.is_empty() && candidate.pids.is_subset(&pids[number]);
+                let runs = !candidate.pids.is_empty() && candidate.pids.is_subset(&pids[number])
+                    || !candidate.containers.is_empty()
+                        && candidate.containers.is_subset(&containers[number]);
                 runs || is_same(ground, &layer.kind, candidate)
             })
         })
@@ -45,6 +54,17 @@ fn pids(ground: &Ground<'_>, kind: &LayerSpec) -> BTreeSet<u32> {
     rows.iter()
         .filter_map(|row| match row.instance {
             Some(Instance::Pid(pid)) => Some(pid),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The containers that a layer has, by their names.
+fn containers(ground: &Ground<'_>, kind: &LayerSpec) -> BTreeSet<String> {
+    let rows = ground.look(kind).rows;
+    rows.into_iter()
+        .filter_map(|row| match row.instance {
+            Some(Instance::Container(name)) => Some(name),
             _ => None,
         })
         .collect()
@@ -93,6 +113,10 @@ fn is_same(ground: &Ground<'_>, layer: &LayerSpec, candidate: &Candidate) -> boo
             LayerSpec::Supervisor { program: part, config: Some(one) },
             LayerSpec::Supervisor { program, config: Some(other) },
         ) => real(one) == real(other) && (part.is_none() || part == program),
+        // What starts an application says nothing of PM2's folder.
+        (LayerSpec::Pm2 { app: part, .. }, LayerSpec::Pm2 { app, .. }) => {
+            part.is_none() || part == app
+        }
         (one, other) => one == other,
     }
 }

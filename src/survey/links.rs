@@ -12,6 +12,9 @@ use crate::{
     inventory::{Inventory, LayerSpec},
 };
 
+/// How a file is named whose reader is PM2: it is followed where it is a layer, and by this alone it
+/// becomes none, since how PM2 reads it is not known.
+pub(super) const FOR_PM2: &str = "as env_file for PM2";
 /// The most characters of a layer's name.
 const LONGEST_NAME: usize = 80;
 
@@ -61,6 +64,16 @@ fn is_of(candidate: &Candidate, path: &str) -> bool {
         if matches!(files.as_slice(), [only] if plain(only) == path))
 }
 
+/// The layer of exactly the compose files that a container was created from, and of its service.
+fn compose_of(candidate: &Candidate, all: &[Candidate]) -> Option<usize> {
+    let created = candidate.compose.as_ref()?;
+    all.iter().position(|other| {
+        matches!(&other.kind, LayerSpec::Compose { files, service, .. }
+            if service.as_ref().is_none_or(|service| *service == created.service)
+                && files.iter().map(|file| plain(file)).collect::<BTreeSet<_>>() == created.files)
+    })
+}
+
 /// Files that others name become layers too, whatever they are called; those that are layers already
 /// are told who reads them.
 pub(super) fn add_named_files(ground: &Ground<'_>, candidates: &mut Vec<Candidate>) {
@@ -73,7 +86,7 @@ pub(super) fn add_named_files(ground: &Ground<'_>, candidates: &mut Vec<Candidat
         let because = together(&words);
         if let Some(known) = candidates.iter_mut().find(|candidate| is_of(candidate, &path)) {
             known.because = format!("{}: {because}", known.because);
-        } else if ground.has_file(&path) {
+        } else if ground.has_file(&path) && words.iter().any(|it| !it.by.ends_with(FOR_PM2)) {
             added.extend(named_file(ground, &path, &because));
         }
     }
@@ -167,6 +180,12 @@ pub(super) fn settle_environments(candidates: &mut [Candidate]) {
             candidate.environment = guess.clone();
         }
     }
+    // A container is where its compose file is.
+    for number in 0..candidates.len() {
+        if let Some(source) = compose_of(&candidates[number], candidates) {
+            candidates[number].environment = candidates[source].environment.clone();
+        }
+    }
 }
 
 /// Every name once, and none that the inventory has for another layer. What is in the inventory is
@@ -218,7 +237,7 @@ pub(super) fn link(candidates: &mut [Candidate], present: &[Option<usize>]) {
             .collect();
         let certain = match sources.iter().copied().collect::<Vec<_>>().as_slice() {
             [only] => Some(*only),
-            _ => by_unit,
+            _ => by_unit.or_else(|| compose_of(candidate, rest)),
         };
         let mut remarks = Vec::new();
         if sources.len() > 1 {

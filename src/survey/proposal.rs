@@ -58,12 +58,23 @@ pub(super) struct Candidate {
     pub(super) unit: Option<String>,
     /// The processes that fit now.
     pub(super) pids: BTreeSet<u32>,
+    /// Names of the containers that fit now.
+    pub(super) containers: BTreeSet<String>,
+    /// What it was created from.
+    pub(super) compose: Option<OfCompose>,
     /// It need not hold its credentials.
     pub(super) optional: bool,
     /// Name of the layer that it certainly takes its value from.
     pub(super) source: Option<String>,
     /// That layer is in the inventory already.
     pub(super) source_is_present: bool,
+}
+
+/// The compose files, as paths from the folder, and the service of a container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct OfCompose {
+    pub(super) files: BTreeSet<String>,
+    pub(super) service: String,
 }
 
 /// Who names a file, and for what: `compose.yaml names it as env_file` of `api`.
@@ -112,6 +123,8 @@ impl Candidate {
             from: BTreeMap::new(),
             unit: None,
             pids: BTreeSet::new(),
+            containers: BTreeSet::new(),
+            compose: None,
             optional: false,
             source: None,
             source_is_present: false,

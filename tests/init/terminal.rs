@@ -74,8 +74,11 @@ fn a_person_picks_by_numbers() {
         let key = context.key(folder);
         context.write(&format!("{folder}/.env"), format!("OPENAI_API_KEY={key}\n"));
     }
-    let answers =
-        [("running processes, too?", "\n"), ("Which ones?", "7\n"), ("none of 1 to 3", "1 3\n")];
+    let answers = [
+        ("running processes and containers, too?", "\n"),
+        ("Which ones?", "7\n"),
+        ("none of 1 to 3", "1 3\n"),
+    ];
     let (seen, success) = answering(&context, &[], &answers);
     assert!(success, "{seen}");
     assert!(seen.is_ascii(), "{seen}");
@@ -86,11 +89,11 @@ fn a_person_picks_by_numbers() {
     let (seen, success) = answering(&context, &[], &[("Add what is new to it", "\n")]);
     assert!(!success && context.written() == first, "{seen}");
     let answers =
-        [("Add what is new to it", "y\n"), ("processes, too?", "n\n"), ("Which ones?", "none\n")];
+        [("Add what is new to it", "y\n"), ("containers, too?", "n\n"), ("Which ones?", "none\n")];
     let (seen, success) = answering(&context, &[], &answers);
     assert!(!success && seen.contains("Nothing was written"), "{seen}");
     assert_eq!(context.written(), first);
-    let answers = [("processes, too?", "n\n"), ("Which ones?", "\n")];
+    let answers = [("containers, too?", "n\n"), ("Which ones?", "\n")];
     let (seen, success) = answering(&context, &["--update"], &answers);
     assert!(success && context.written().starts_with(&first), "{seen}");
     assert_eq!(layers(&context.written()).len(), 3);

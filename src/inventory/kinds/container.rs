@@ -43,13 +43,6 @@ struct Match {
     service: Option<String>,
 }
 
-/// As the engines have it; none can be taken for an option.
-fn is_name(name: &str) -> bool {
-    let mut characters = name.chars();
-    characters.next().is_some_and(|first| first.is_ascii_alphanumeric())
-        && characters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'))
-}
-
 fn is_label(label: &str) -> bool {
     let name = label.split('=').next().unwrap_or_default();
     !name.trim().is_empty() && !label.chars().any(char::is_control)
@@ -79,7 +72,7 @@ impl Rules for Container {
         }
         let names = [("name", name), ("project", project), ("service", service)];
         for (field, text) in names {
-            if text.as_ref().is_some_and(|text| !is_name(text)) {
+            if text.as_ref().is_some_and(|text| !ContainerMatch::is_name(text)) {
                 layer.value(
                     &["match", field],
                     "no container has such a name",

@@ -80,8 +80,8 @@ fn find(ground: &Ground<'_>) -> Vec<Candidate> {
     }
     if contained > 0 {
         ground.note(format!(
-            "{contained} more in containers hold a variable of the catalogue; a compose layer says \
-             what a start would give them"
+            "{contained} more in containers hold a variable of the catalogue: a layer of their container \
+             has them, too"
         ));
     }
     found
