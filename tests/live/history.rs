@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::Write as _,
+    io::{self, Write as _},
     path::{Path, PathBuf},
     process::{Command as Program, Stdio},
     sync::Arc,
@@ -87,7 +87,7 @@ impl Mounted {
                 .status()
                 .is_ok_and(|status| status.success());
         if !mounted {
-            eprintln!("skipped: this user mounts no file system here");
+            let _ = writeln!(io::stderr(), "skipped: this user mounts no file system here");
         }
         mounted.then_some(Self(folder))
     }
