@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "live/history.rs"]
+mod history;
 #[expect(dead_code, reason = "the fixture serves several programs")]
 #[path = "support/server.rs"]
 mod server;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     process::{Child, Command, Stdio},
 };
 
@@ -15,6 +16,12 @@ mod inventory;
 mod memory;
 #[path = "support/provider.rs"]
 mod provider;
+#[path = "rotation/several.rs"]
+mod several;
+#[path = "rotation/signed.rs"]
+mod signed;
+#[path = "rotation/story.rs"]
+mod story;
 #[path = "support/wait.rs"]
 mod wait;
 
@@ -36,9 +43,10 @@ struct Scene {
 struct Running(Child);
 
 impl Running {
-    fn with(key: &str) -> Self {
+    fn with(key: &str, folder: &Path) -> Self {
         let child = Command::new("sleep")
             .arg("1000")
+            .current_dir(folder)
             .env_clear()
             .env("OPENAI_API_KEY", key)
             .stdin(Stdio::null())
@@ -84,7 +92,7 @@ impl Scene {
     /// Starts the process, in place of the one before.
     fn start(&mut self, key: &str) {
         self.process = None;
-        let running = Running::with(key);
+        let running = Running::with(key, &self.context.path("."));
         let compose = "kind = \"compose\"\nfiles = [\"compose.yaml\"]\nservice = \"api\"\n\
                        source = \".env\"\nowner = \"the API team\"\n";
         let process = format!(

@@ -94,14 +94,11 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
             "error: No rotation is open\n\nhint: `stalekey audit --start` begins one".to_owned(),
         ));
     }
+    if options.output.is_some() {
+        the_only_one(&rotations, "That file is for the evidence of one rotation.")?;
+    }
     if let Some(secret) = old_key(options)? {
-        let [only] = rotations.as_slice() else {
-            return Err(Failure::Message(
-                "error: Whose old key is that? Several rotations are open\n\nhint: name one with \
-                 `--credential`"
-                    .to_owned(),
-            ));
-        };
+        let only = the_only_one(&rotations, "Whose old key is that?")?;
         setup.rotations.old_keys.push((only.credential.clone(), secret));
     }
     let about = About {
@@ -134,6 +131,19 @@ pub(super) fn run(arguments: &RunArguments, options: &Options) -> Result<Exit, F
         Word::NotProven if !is_trusted => Exit::Untrusted,
         Word::NotProven => Exit::Unproven,
     })
+}
+
+/// What one thing is given for can be meant for one rotation alone.
+fn the_only_one<'a>(rotations: &'a [Rotation], why: &str) -> Result<&'a Rotation, Failure> {
+    if let [only] = rotations {
+        return Ok(only);
+    }
+    let ids: Vec<&str> = rotations.iter().map(|rotation| rotation.id.as_str()).collect();
+    Err(Failure::Message(format!(
+        "error: {why} Several rotations are open: {}\n\nhint: narrow it with `--credential` or \
+         `--environment`",
+        ids.join(", ")
+    )))
 }
 
 fn patience(text: &str) -> Result<Duration, Failure> {
@@ -338,6 +348,10 @@ fn sha256(bytes: &[u8]) -> String {
 
 /// `ssh-keygen -Y sign`, which asks for the key's passphrase itself.
 fn sign(path: &Path, key: &Path) -> Result<(), Failure> {
+    // One of the evidence that was there before fits no more, and `ssh-keygen` would ask about it.
+    let mut signature = path.as_os_str().to_owned();
+    signature.push(".sig");
+    let _ = fs::remove_file(&signature);
     let status = std::process::Command::new("ssh-keygen")
         .args(["-Y", "sign", "-n", "stalekey", "-f"])
         .arg(key)

@@ -10,6 +10,8 @@ mod evidence;
 mod opening;
 mod progress;
 mod recorded;
+#[cfg(test)]
+mod tests;
 
 pub use checklist::{Blast, Checklist, Page, checklist};
 pub use confirmation::{Confirmation, Step, Word, confirm};

@@ -1,4 +1,4 @@
-//! A provider on loopback that accepts some keys, and counts.
+//! A provider on loopback that accepts some keys, and counts. It speaks as OpenAI, and as Azure where the key comes Azure's way.
 
 use std::{
     io::{BufRead as _, BufReader, Read, Write},
@@ -71,7 +71,7 @@ fn serve(
     log: &Mutex<Vec<Option<String>>>,
     accepted: &Mutex<Vec<String>>,
 ) -> Option<()> {
-    let mut key = None;
+    let (mut key, mut azure) = (None, false);
     let mut path = None;
     for line in BufReader::new(&mut stream).lines() {
         let line = line.ok()?;
@@ -84,13 +84,21 @@ fn serve(
         {
             key = value.strip_prefix("Bearer ").map(str::to_owned);
         }
+        if let Some((name, value)) = line.split_once(": ")
+            && name.eq_ignore_ascii_case("api-key")
+        {
+            (key, azure) = (Some(value.to_owned()), true);
+        }
     }
     log.lock().ok()?.push(key.clone());
     let (status, body) = match key {
-        _ if path.as_deref() != Some("/v1/models") => (404, error("Invalid URL", "null")),
+        _ if !path.as_deref().is_some_and(is_asked_about) => (404, error("Invalid URL", "null")),
         None => (401, error("You didn't provide an API key.", "null")),
         Some(key) if accepted.lock().ok()?.contains(&key) => {
             (200, r#"{"object":"list","data":[{"id":"gpt-4o","object":"model"}]}"#.to_owned())
+        }
+        Some(_) if azure => {
+            (401, error("Access denied due to invalid subscription key.", "\"401\""))
         }
         Some(_) => (401, error("Incorrect API key provided: sk-****.", "\"invalid_api_key\"")),
     };
@@ -101,6 +109,11 @@ fn serve(
     );
     stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
     stream.flush().ok()
+}
+
+/// The list of models: of OpenAI, of a resource of Azure.
+fn is_asked_about(path: &str) -> bool {
+    path == "/v1/models" || path.starts_with("/openai/models?")
 }
 
 fn error(message: &str, code: &str) -> String {

@@ -150,7 +150,7 @@ fn refused(progress: &Progress) -> Step {
         progress.new.as_ref().is_none_or(|new| new.key.fingerprint != old.key.fingerprint)
     };
     let old: Vec<&KeyStanding> = progress.old.iter().filter(not_new).collect();
-    if old.is_empty() {
+    if old.is_empty() && !progress.nameless {
         return step(
             None,
             "no old key was recorded, so none can be shown to be refused".to_owned(),
@@ -167,14 +167,22 @@ fn refused(progress: &Progress) -> Step {
             ),
         );
     }
+    if progress.nameless {
+        return step(
+            None,
+            "an old key was not recorded: one without a known format is known again only with a \
+             team key (`STALEKEY_FP_KEY`); set one, and begin the rotation anew"
+                .to_owned(),
+        );
+    }
     let gone =
         |old: &KeyStanding| matches!(old.outcome, Some(Outcome::Dead | Outcome::AccountDisabled));
     match old.iter().find(|old| !gone(old)) {
         Some(old) if old.outcome.is_none() => step(
             None,
             format!(
-                "nothing here holds the old key {}, so it was not asked about: `stalekey confirm \
-                 --old-key -` takes it from standard input",
+                "no layer of this rotation holds the old key {}, so it was not asked about: \
+                 `stalekey confirm --old-key -` takes it from standard input",
                 old.key.mask
             ),
         ),

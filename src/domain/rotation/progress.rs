@@ -33,6 +33,9 @@ pub struct Progress {
     pub new: Option<KeyStanding>,
     /// The keys that are to go.
     pub old: Vec<KeyStanding>,
+    /// When it began, a layer held a key that has no lasting fingerprint, so that it is not among
+    /// `old`: one without a known format, while there is no team key (SECURITY F3).
+    pub nameless: bool,
 }
 
 /// One layer of a rotation.
@@ -170,8 +173,18 @@ pub fn progress(
         })
         .collect();
     members.extend(vanished(rotation, &by_member));
+    // A key that is accepted for another environment lives; that it is refused there proves nothing.
+    let elsewhere: Vec<Spare> = rows
+        .iter()
+        .filter(|row| row.identity.credential == rotation.credential && row.probe.key_is_accepted())
+        .filter_map(|row| {
+            let key = row.key()?.clone();
+            Some(Spare { credential: rotation.credential.clone(), key, probe: row.probe.clone() })
+        })
+        .chain(spare.iter().cloned())
+        .collect();
     let standing = |key: &RecordedKey, is: &dyn Fn(&Key) -> bool| {
-        standing(key, is, &covered, spare, &rotation.credential)
+        standing(key, is, &covered, &elsewhere, &rotation.credential)
     };
     let old = rotation
         .old
@@ -192,6 +205,11 @@ pub fn progress(
         new_named: rotation.new.as_ref().map(super::NewKey::text),
         new,
         old,
+        nameless: rotation
+            .baseline
+            .iter()
+            .filter_map(|recorded| recorded.key.as_ref())
+            .any(|key| key.fingerprint.is_none()),
     }
 }
 

@@ -200,16 +200,22 @@ impl Flow {
     /// Old keys that no row holds any more, as readings of no layer: they are asked about, and are no
     /// rows.
     pub(super) fn spare_readings(&self) -> Vec<Reading<Key>> {
-        let held: BTreeSet<(&str, Fingerprint)> = self
+        // In another environment the same key may be sent elsewhere: that answer is not this one's.
+        let held: BTreeSet<(&str, &str, Fingerprint)> = self
             .readings
             .values()
             .flatten()
-            .filter_map(|it| Some((it.credential.as_str(), it.state.found()?.fingerprint)))
+            .filter_map(|it| {
+                let key = it.state.found()?;
+                Some((it.environment.as_str(), it.credential.as_str(), key.fingerprint))
+            })
             .collect();
         self.rotations
             .kept
             .iter()
-            .filter(|(_, credential, key)| !held.contains(&(credential, key.fingerprint)))
+            .filter(|(environment, credential, key)| {
+                !held.contains(&(environment, credential, key.fingerprint))
+            })
             .map(|(environment, credential, key)| Reading {
                 layer: String::new(),
                 environment: environment.clone(),
