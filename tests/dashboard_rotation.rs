@@ -143,3 +143,26 @@ fn a_walk_can_be_the_first_thing_that_is_seen() {
     take(&mut model, incident());
     assert_eq!(model.scope(), Scope::Table, "once");
 }
+
+/// Whoever marks the right key while a rotation waits for its new one has named it.
+#[test]
+fn the_mark_names_the_new_key() {
+    let mut snapshot = rotating();
+    snapshot.rotations[0].new_named = None;
+    let mut model = shown(snapshot, 120, 40);
+    press(&mut model, "/ verdict:current enter");
+    let marked = press(&mut model, "=");
+    let [
+        Effect::Send(Command::Expect { fingerprint, .. }),
+        Effect::Send(Command::Rotation(RotationWish::NameNewKey { rotation, new })),
+    ] = &marked[..]
+    else {
+        panic!("{marked:?}")
+    };
+    assert_eq!(*fingerprint, Some(new_key().fingerprint));
+    assert_eq!(rotation, "openai-1");
+    assert_eq!(*new, NewKey::Fingerprint(new_key().exported.clone().expect("it is recognised")));
+    let mut model = shown(rotating(), 120, 40);
+    press(&mut model, "/ verdict:current enter");
+    assert_eq!(press(&mut model, "=").len(), 1, "it is known already");
+}

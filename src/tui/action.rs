@@ -221,7 +221,7 @@ pub const ACTIONS: &[ActionSpec] = &[
         chords: &["="],
         scopes: READING,
         footer: Some("this key is right"),
-        help: "Mark this row's key as the expected one, for this run; again takes it back",
+        help: "Mark this row's key as the expected one, for this run; names a rotation's new key",
         priority: 8,
     },
     ActionSpec {

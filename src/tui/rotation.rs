@@ -4,7 +4,7 @@ use crate::{
     domain::{
         command::{Command, RotationWish},
         rotation::{Checklist, Progress, Rotation, Tick, checklist, environments_of, progress},
-        snapshot::Row,
+        snapshot::{Row, RowIdentity},
     },
     tui::{
         message::Effect,
@@ -69,6 +69,20 @@ impl Model {
             .and_then(|(_, row)| of_row(row))
             .or_else(|| self.snapshot.rotations.first())
     }
+}
+
+/// The open rotation of a row whose new key nobody has named yet.
+pub(super) fn without_new_key(model: &Model, row: &RowIdentity) -> Option<String> {
+    model
+        .snapshot
+        .rotations
+        .iter()
+        .find(|progress| {
+            progress.new_named.is_none()
+                && progress.credential == row.credential
+                && progress.environments.contains(&row.environment)
+        })
+        .map(|progress| progress.rotation.clone())
 }
 
 /// Opens the walk through the layers of the selected row's credential.

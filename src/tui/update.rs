@@ -6,7 +6,12 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
 use crate::{
-    domain::{command::Command, memory::Deep, verdict::Verdict},
+    domain::{
+        command::{Command, RotationWish},
+        memory::Deep,
+        rotation::NewKey,
+        verdict::Verdict,
+    },
     tui::{
         action::{Action, Scope},
         keymap::KeyChord,
@@ -454,6 +459,7 @@ fn expect(model: &mut Model) -> Vec<Effect> {
         (None, false) => Some((key.fingerprint, key.label())),
         (None, true) => None,
     };
+    let exported = key.exported.clone().filter(|_| !key.is_damaged(row.probe.outcome));
     let identity = row.identity.clone();
     let marked = row
         .expected
@@ -465,18 +471,29 @@ fn expect(model: &mut Model) -> Vec<Effect> {
         model.complain("This value is damaged; mark a row that holds the key as it should be");
         return Vec::new();
     };
+    // What a rotation brings is known from now on, and kept with it.
+    let waiting = rotation::without_new_key(model, &identity);
+    let named = exported.filter(|_| marked.is_none()).zip(waiting).map(|(exported, rotation)| {
+        let new = NewKey::Fingerprint(exported);
+        (rotation.clone(), Command::Rotation(RotationWish::NameNewKey { rotation, new }))
+    });
     let fingerprint = if marked == Some(fingerprint) {
         model.say(format!("Mark taken back for {group}"));
         None
+    } else if let Some((rotation, _)) = &named {
+        model.say(format!("{label} is the new key of rotation {rotation}"));
+        Some(fingerprint)
     } else {
         model.say(format!("{group} should hold {label}, for this run; = again takes it back"));
         Some(fingerprint)
     };
-    vec![Effect::Send(Command::Expect {
+    let expect = Command::Expect {
         environment: identity.environment,
         credential: identity.credential,
         fingerprint,
-    })]
+    };
+    let named = named.map(|(_, command)| command);
+    std::iter::once(expect).chain(named).map(Effect::Send).collect()
 }
 
 /// Asks first; where the question stands there already, searches and watches.

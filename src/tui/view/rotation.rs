@@ -122,7 +122,10 @@ fn summary_page(page: &mut Page<'_>, walk: &Walk) {
         page.fact("look again", &doubtful.join(", "));
     }
     page.section("Then");
-    page.fact("new key", "`stalekey audit --new LAST4` names it, once the provider has made it");
+    page.fact(
+        "new key",
+        "= on a row that holds it names it, or `stalekey audit --new LAST4` before one does",
+    );
     page.fact("proof", "c shows how far it is; `stalekey confirm -o FILE` writes the evidence");
 }
 
