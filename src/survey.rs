@@ -1,9 +1,9 @@
 //! What `stalekey init` proposes: the layers below a folder, of this shell and of running processes.
 //!
-//! One direction: [`walk`] lists names, the [`finders`] say which files could be layers, [`ground`]
+//! One direction: `walk` lists names, the `finders` say which files could be layers, `ground`
 //! has each read by the reader of its kind, and only what holds a variable of the catalogue is
-//! proposed, with its reason. [`links`] names layers and follows what one takes from another;
-//! [`draft`] writes the inventory. Names and places come out of here, values never do: what was read
+//! proposed, with its reason. `links` names layers and follows what one takes from another;
+//! `draft` writes the inventory. Names and places come out of here, values never do: what was read
 //! is dropped as soon as it is known which variables it defines.
 
 mod blank;

@@ -1,7 +1,7 @@
 //! What a restart would load, and a reload, a new container, a roll-out: computed from what the
 //! layers hold now and from what starts the process.
 //!
-//! What starts a process is one arm of [`Starter`]; which environment each action gives to what it
+//! What starts a process is one arm of `Starter`; which environment each action gives to what it
 //! starts is its table. Whether a program takes its key from that environment or loads it itself is
 //! told by what it was launched with. What cannot be told is [`Gives::Unknown`], with the reason.
 
