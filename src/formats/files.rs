@@ -17,6 +17,21 @@ pub trait Files {
     fn list(&mut self, path: &str) -> Result<Vec<Entry>, Missed>;
 }
 
+/// Without `.` and `x/..`, so that two ways to write a path are one.
+pub fn plain(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "." => {}
+            ".." if parts.last().is_some_and(|last| !matches!(*last, ".." | "")) => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
+}
+
 /// Why a file has no bytes, or a folder no entries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missed {

@@ -15,6 +15,7 @@ mod systemd;
 pub(super) use dotenv::unknown_names;
 
 use super::{ground::Ground, proposal::Candidate};
+use crate::formats::files::{base_name, folder_of, join};
 
 /// Knows one kind of place.
 pub(super) struct Finder {
@@ -46,18 +47,6 @@ pub(super) fn wants(path: &str) -> bool {
 
 fn no_file(_: &str) -> bool {
     false
-}
-
-fn base_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
-}
-
-fn folder_of(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(folder, _)| folder)
-}
-
-fn join(folder: &str, name: &str) -> String {
-    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 /// The name of a file, behind that of its folder: `api .env`.

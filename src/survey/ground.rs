@@ -11,6 +11,7 @@ use std::{
 use regex::bytes::Regex;
 
 use super::{Request, universe::Universe, walk::Tree};
+use crate::formats::files::plain;
 use crate::{
     domain::{
         credential::CredentialFacts,
@@ -210,19 +211,4 @@ fn origins(kind: &LayerSpec, reading: &Reading<Held>) -> BTreeMap<String, Origin
             (!own.contains(&path)).then(|| (path, occurrence.origin.clone()))
         })
         .collect()
-}
-
-/// Without `.` and `x/..`, so that two ways to write a path are one.
-pub(super) fn plain(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "." => {}
-            ".." if parts.last().is_some_and(|last| !matches!(*last, ".." | "")) => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }

@@ -5,10 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{
-    ground::{Ground, plain},
-    proposal::Candidate,
-};
+use super::{ground::Ground, proposal::Candidate};
+use crate::formats::files::plain;
 use crate::{
     domain::{inert::inert, layer::Instance},
     inventory::{Inventory, Layer, LayerSpec},

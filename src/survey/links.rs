@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     environment,
-    ground::{Ground, plain},
+    ground::Ground,
     proposal::{Candidate, Named},
 };
+use crate::formats::files::plain;
 use crate::{
     domain::{inert::inert_within, reading::Origin},
     inventory::{Inventory, LayerSpec},

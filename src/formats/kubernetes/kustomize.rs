@@ -16,7 +16,7 @@ use crate::{
     },
     formats::{
         Refusal,
-        files::{Files, Missed, base_name, folder_of, join},
+        files::{Files, Missed, base_name, folder_of, join, plain},
         tree::Node,
         yaml::lines::Lines,
     },
@@ -47,7 +47,7 @@ pub(super) fn follow(
             if remote {
                 loaded.problem(path, item.position, REMOTE);
             } else {
-                loaded.add(&clean(&join(folder, name)), files, depth + 1)?;
+                loaded.add(&plain(&join(folder, name)), files, depth + 1)?;
             }
         }
     }
@@ -65,21 +65,6 @@ pub(super) fn follow(
         }
     }
     Ok(())
-}
-
-/// Without `x/..`, so that a file that two folders name is one file.
-fn clean(path: &str) -> String {
-    let mut parts: Vec<&str> = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "." => {}
-            ".." if parts.last().is_some_and(|last| !matches!(*last, ".." | "")) => {
-                parts.pop();
-            }
-            part => parts.push(part),
-        }
-    }
-    if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
 }
 
 fn generate(

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finder, base_name, folder_of, is_yaml, join};
+use crate::formats::files::plain;
 use crate::{
     domain::{inert::inert, layer::Instance},
     formats::yaml::{self, Node},
@@ -10,7 +11,7 @@ use crate::{
     layers,
     survey::{
         environment::{self, Guess},
-        ground::{Ground, Row, plain},
+        ground::{Ground, Row},
         links,
         proposal::Candidate,
         walk::listed,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finder, base_name, dotenv, folder_of, join, short_name};
+use crate::formats::files::plain;
 use crate::{
     domain::inert::inert,
     formats::ecosystem::{self, App},
@@ -10,7 +11,7 @@ use crate::{
     layers,
     survey::{
         environment::{self, Guess},
-        ground::{Ground, plain},
+        ground::Ground,
         links,
         proposal::{Candidate, Named},
     },

@@ -50,6 +50,16 @@ fn app(judgement: &Judgement) -> &Row {
 
 const OPAQUE: State<Key> = State::Opaque(OpaqueReason::NotInLiveEnvironment);
 
+/// Verdict, certainty and rank; what the reason contains; and the codes of the findings.
+fn assert_said(judgement: &Judgement, expected: &str, reason: &str, findings: &[&str]) {
+    let row = app(judgement);
+    let said = format!("{} {} {}", row.verdict, row.certainty.name(), row.rank.name());
+    assert_eq!(said, expected, "{}", row.reason);
+    assert!(row.reason.contains(reason), "{}", row.reason);
+    let codes: Vec<_> = row.findings.iter().map(|index| judgement.findings[*index].code).collect();
+    assert_eq!(codes, findings);
+}
+
 #[rstest]
 #[case::expected_only(&[("new", 3), ("old", 0)], 0, None, "current likely memory", "only the expected key in memory; the provider accepts it")]
 #[case::old_only(&[("new", 0), ("old", 5)], 0, None, "stale likely memory", "only the old key in memory: it has not loaded the new one")]
@@ -111,12 +121,7 @@ fn beside_the_live_environment_it_is_a_note(
 ) {
     let memory = searched(copies, 0, None);
     let judgement = world(State::Found(key(holds)), Rank::Live, memory).judge();
-    let row = app(&judgement);
-    let said = format!("{} {} {}", row.verdict, row.certainty.name(), row.rank.name());
-    assert_eq!(said, expected, "{}", row.reason);
-    assert!(row.reason.contains(reason), "{}", row.reason);
-    let codes: Vec<_> = row.findings.iter().map(|index| judgement.findings[*index].code).collect();
-    assert_eq!(codes, findings);
+    assert_said(&judgement, expected, reason, findings);
 }
 
 #[rstest]
@@ -166,12 +171,7 @@ fn what_it_sends_decides_above_all(
 ) {
     let state = holds.map_or(OPAQUE, |holds| State::Found(key(holds)));
     let judgement = world(state, Rank::Live, watched(fresh)).judge();
-    let row = app(&judgement);
-    let said = format!("{} {} {}", row.verdict, row.certainty.name(), row.rank.name());
-    assert_eq!(said, expected, "{}", row.reason);
-    assert!(row.reason.contains(reason), "{}", row.reason);
-    let codes: Vec<_> = row.findings.iter().map(|index| judgement.findings[*index].code).collect();
-    assert_eq!(codes, findings);
+    assert_said(&judgement, expected, reason, findings);
 }
 
 #[test]
